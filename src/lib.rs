@@ -1,0 +1,14 @@
+//! Strongroom: a secrets vault whose root of trust is a PKCS#11 HSM.
+//!
+//! The way of a request and the table of who may import whom stand in `docs/ARCHITECTURE.md`.
+#![forbid(unsafe_code)]
+
+// Foundation: imported by everyone, imports nobody.
+pub mod clock;
+pub mod limits;
+pub mod random;
+pub mod sensitive;
+
+// Ports.
+pub mod keyguard;
+pub mod store;
