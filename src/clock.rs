@@ -62,6 +62,13 @@ impl BootTime {
     }
 }
 
+impl Add<Duration> for BootTime {
+    type Output = BootTime;
+    fn add(self, d: Duration) -> BootTime {
+        BootTime(self.0.saturating_add(u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)))
+    }
+}
+
 /// The injected clock; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);

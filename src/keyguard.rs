@@ -112,10 +112,11 @@ pub trait Wrap: Send + Sync {
     async fn unwrap(&self, kek: &Kek, aad: &[u8], wrapped: &Wrapped) -> Result<SecretBytes, Fault>;
 }
 
-/// Signatures over SHA-256 digests; every one is verified in software before it is returned.
+/// ECDSA P-256 with SHA-256 (hashed in software); every signature is verified in software before
+/// it is returned.
 #[async_trait]
 pub trait Sign: Send + Sync {
-    async fn sign(&self, key: &KeyRef, digest: [u8; 32]) -> Result<Signature, Fault>;
+    async fn sign(&self, key: &KeyRef, message: &[u8]) -> Result<Signature, Fault>;
     async fn public_key(&self, key: &KeyRef) -> Result<PublicKey, Fault>;
 }
 

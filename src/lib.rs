@@ -5,9 +5,13 @@
 
 // Foundation: imported by everyone, imports nobody.
 pub mod clock;
+pub mod config;
+pub mod json;
 pub mod limits;
+pub mod path;
 pub mod random;
 pub mod sensitive;
+pub mod telemetry;
 
 // Ports.
 pub mod keyguard;

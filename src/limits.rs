@@ -12,8 +12,35 @@ pub const COMMIT_BYTES_MAX: usize = 1 << 20;
 pub const GET_KEYS_MAX: usize = 128;
 /// Entries of one `scan` page.
 pub const SCAN_PAGE_MAX: usize = 1_000;
+/// Events a tail holds for its reader; one that falls further behind gets `Resync`.
+pub const TAIL_EVENTS_MAX: usize = 1_024;
+/// Recent events kept for tails that start from an older revision.
+pub const TAIL_KEPT_EVENTS_MAX: usize = 1_024;
+/// Keys and notes of those events together, bytes.
+pub const TAIL_KEPT_BYTES_MAX: usize = 1 << 20;
+/// Commits that wait for the embedded store's commit thread; one more is told to retry.
+pub const COMMIT_QUEUE_MAX: usize = 1_024;
+/// Commits that share one sync.
+pub const COMMIT_GROUP_MAX: usize = 256;
+/// Bytes of commits that share one sync (a single larger commit still goes, alone).
+pub const COMMIT_GROUP_BYTES_MAX: usize = 2 << 20;
+/// Most recent commits whose retry is answered with the first outcome.
+pub const COMMIT_IDS_KEPT: usize = 10_000;
+/// Reads of the embedded store that may touch its disk at the same time.
+pub const DISK_READS_MAX: usize = 4;
 /// Plaintext of one secret version, bytes of JSON.
 pub const SECRET_BYTES_MAX: usize = 512 << 10;
+
+/// Tries of a commit whose outcome is unknown, all with the same id.
+pub const COMMIT_TRIES_MAX: u32 = 5;
+/// Wait before the second of those tries; it doubles for each further one.
+pub const COMMIT_RETRY_DELAY: Duration = Duration::from_millis(20);
+/// Wait before the store's tail is opened again after it broke.
+pub const TAIL_RETRY_DELAY: Duration = Duration::from_millis(200);
+/// Changes that a follower inside this process may fall behind before it must reload.
+pub const CHANGES_QUEUE_MAX: usize = 1_024;
+/// Own commits whose echo in the tail is awaited; more than that are treated as others'.
+pub const COMMIT_ECHOES_MAX: usize = 10_000;
 
 /// Canonical request path, bytes.
 pub const PATH_BYTES_MAX: usize = 4_096;
@@ -26,10 +53,15 @@ pub const DIRECTORY_CHILDREN_MAX: usize = 100_000;
 
 /// Request body, bytes (a secret of 512 KiB with JSON escapes and envelope).
 pub const BODY_BYTES_MAX: usize = 4 << 20;
+/// Fields of a form or a query string.
+pub const FORM_FIELDS_MAX: usize = 1_000;
 /// Nesting of a JSON body.
 pub const JSON_DEPTH_MAX: usize = 64;
 /// Keys and strings in one JSON body.
 pub const JSON_STRINGS_MAX: usize = 10_000;
+/// Values of every kind in one JSON text (bounds the memory of its tree; any secret within
+/// `SECRET_BYTES_MAX` has fewer).
+pub const JSON_VALUES_MAX: usize = 300_000;
 /// A presented lease, bytes.
 pub const LEASE_BYTES_MAX: usize = 8 << 10;
 /// Policies attached to one lease or role.
@@ -51,6 +83,11 @@ pub const METADATA_VALUE_BYTES_MAX: usize = 512;
 pub const KV_VERSIONS_DEFAULT: u32 = 10;
 /// Versions that a secret may be configured to keep (its head stays within a commit).
 pub const KV_VERSIONS_MAX: u32 = 1_000;
+/// Deletions, undeletions and the like that a head remembers of one version; older ones give way.
+pub const KV_VERSION_EVENTS_MAX: usize = 16;
+/// Version numbers named in one delete, undelete or destroy, and version records that one change
+/// removes: what a commit holds beside head, names and guards.
+pub const KV_VERSIONS_CHANGED_MAX: usize = 90;
 
 /// Life of a lease when neither role nor mount says otherwise.
 pub const LEASE_TTL_DEFAULT: Duration = Duration::from_secs(15 * 60);
@@ -61,3 +98,86 @@ pub const LEASE_HARD_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// One audit entry, bytes.
 pub const AUDIT_ENTRY_BYTES_MAX: usize = 16 << 10;
+
+/// Open client connections.
+pub const CONNECTIONS_MAX: usize = 8_192;
+/// From the first byte of a request to the end of its headers; also the idle limit of keep-alive.
+pub const HEADER_DEADLINE: Duration = Duration::from_secs(60);
+/// From the end of the headers to the end of the body.
+pub const BODY_DEADLINE: Duration = Duration::from_secs(30);
+/// Header lines of one request.
+pub const HEADERS_MAX: usize = 64;
+/// Header bytes of one request (a lease of 8 KiB twice over, with room).
+pub const HEADER_BYTES_MAX: usize = 32 << 10;
+/// What a stopping server grants to requests under way.
+pub const DRAIN: Duration = Duration::from_secs(10);
+/// A configuration file, bytes.
+pub const CONFIG_BYTES_MAX: u64 = 1 << 20;
+/// Name of the cluster, bytes (it goes into every lease).
+pub const CLUSTER_NAME_BYTES_MAX: usize = 64;
+/// Label of a token: PKCS#11 v2.40, CK_TOKEN_INFO pads it to 32 bytes.
+pub const TOKEN_LABEL_BYTES_MAX: usize = 32;
+/// `sun_path` of a Unix socket on Linux, without its closing NUL, bytes.
+pub const SOCKET_PATH_BYTES_MAX: usize = 107;
+/// The longest that warm data keys may serve while the HSM is away.
+pub const HSM_OFFLINE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The command line waits this long for a connection.
+pub const CLIENT_CONNECT_MAX: Duration = Duration::from_secs(5);
+/// The command line waits this long for a whole answer.
+pub const CLIENT_CALL_MAX: Duration = Duration::from_secs(60);
+/// An answer that the command line reads, bytes (a LIST of a full directory).
+pub const CLIENT_ANSWER_BYTES_MAX: usize = 64 << 20;
+/// Threads of the HSM, each with a session of its own; half sign, half unwrap.
+pub const HSM_WORKERS_DEFAULT: usize = 4;
+/// Threads of the HSM that may be configured.
+pub const HSM_WORKERS_MAX: usize = 64;
+/// Jobs waiting in one queue of the HSM (signing, or unwrapping with everything else).
+pub const HSM_QUEUE_MAX: usize = 256;
+/// From asking the HSM until the caller has an answer.
+pub const HSM_DEADLINE_DEFAULT: Duration = Duration::from_secs(5);
+/// The same for making and destroying keys, which real HSMs do slowly.
+pub const HSM_KEY_DEADLINE: Duration = Duration::from_secs(30);
+/// A call into the module that lasts longer counts as hung and opens the breaker.
+pub const HSM_WEDGED_AFTER: Duration = Duration::from_secs(10);
+/// Between probes while the breaker is open.
+pub const HSM_PROBE_INTERVAL: Duration = Duration::from_millis(250);
+/// The longest wait between two attempts to initialise the module anew.
+pub const HSM_REINITIALISE_INTERVAL_MAX: Duration = Duration::from_secs(2);
+/// An HSM idle for so long is asked to open a known wrap.
+pub const HSM_IDLE_CHECK: Duration = Duration::from_secs(5);
+/// Waiting for all threads to leave the module before it is finalised.
+pub const HSM_QUIESCE_MAX: Duration = Duration::from_secs(2);
+/// Plaintext of one wrap, bytes.
+pub const HSM_WRAP_BYTES_MAX: usize = 4 << 10;
+/// Bytes of one C_GenerateRandom.
+pub const HSM_RANDOM_BYTES_MAX: usize = 1 << 10;
+/// The path of an audit entry in its JSON form, bytes; a longer one is replaced by its digest.
+pub const AUDIT_PATH_BYTES_MAX: usize = 11 << 10;
+/// Any other text of an audit entry in its JSON form, bytes; a longer one is replaced.
+pub const AUDIT_TEXT_BYTES_MAX: usize = 512;
+/// A name of the program's own (operation, code) in an audit entry, bytes.
+pub const AUDIT_CODE_BYTES_MAX: usize = 64;
+/// The smallest audit segment that may be configured, bytes.
+pub const AUDIT_SEGMENT_BYTES_MIN: u64 = 1 << 20;
+/// An audit segment when nothing else is configured, bytes.
+pub const AUDIT_SEGMENT_BYTES_DEFAULT: u64 = 64 << 20;
+/// Entries that wait in memory while the audit file can't take them (the requests in flight when
+/// it failed; new ones are refused).
+pub const AUDIT_BACKLOG_MAX: usize = 1_024;
+/// An audit line is synced within this.
+pub const AUDIT_SYNC_INTERVAL: Duration = Duration::from_millis(200);
+/// A sync that takes longer counts as a failed sink.
+pub const AUDIT_SYNC_DEADLINE: Duration = Duration::from_secs(5);
+/// At least one checkpoint in this time while entries are written.
+pub const AUDIT_CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
+/// At least one checkpoint in this time while nothing happens.
+pub const AUDIT_CHECKPOINT_IDLE_INTERVAL: Duration = Duration::from_secs(60 * 60);
+/// A checkpoint's signature that takes longer is given up (and tried again).
+pub const AUDIT_SIGN_DEADLINE: Duration = Duration::from_secs(10);
+/// The audit file is compared with what was written to it this often.
+pub const AUDIT_WATCH_INTERVAL: Duration = Duration::from_millis(500);
+/// A PIN file, bytes.
+pub const PIN_FILE_BYTES_MAX: u64 = 4 << 10;
+/// Objects that `hsm doctor` and `hsm list` show.
+pub const HSM_LISTED_OBJECTS_MAX: usize = 1_000;

@@ -1,0 +1,32 @@
+//! Every section and key that exists. The reader refuses what is not here, and a test holds the
+//! commented example against it.
+
+/// Keys outside any section.
+pub(super) const TOP: &[&str] = &["cluster_name"];
+
+/// Section name, keys.
+pub(super) const SECTIONS: &[(&str, &[&str])] = &[
+    ("listener", &["address"]),
+    ("storage", &["directory", "cache_mb"]),
+    ("hsm", &["module", "token_label", "pin_file", "workers", "max_offline", "dev"]),
+    ("audit", &["directory", "rotate_mb", "strict"]),
+    ("seal", &["mode"]),
+    ("lease", &["default_ttl", "max_ttl"]),
+    ("kv", &["max_versions"]),
+    ("log", &["level", "format"]),
+    ("admin", &["socket"]),
+];
+
+/// The known word nearest to `given`, if it is near enough to be what was meant.
+pub(super) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|k| (strsim::jaro_winkler(given, k), k))
+        .filter(|(score, _)| *score > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, k)| k)
+}
+
+/// The names of all sections.
+pub(super) fn section_names() -> impl Iterator<Item = &'static str> {
+    SECTIONS.iter().map(|(name, _)| *name)
+}

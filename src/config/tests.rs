@@ -1,0 +1,146 @@
+//! Tests of the configuration: strictness, lines, suggestions, the shipped examples.
+
+use super::*;
+
+const MINIMAL: &str = "[storage]\ndirectory = \"data\"\n\n[hsm]\nmodule = \"/lib/m.so\"\n\
+                       token_label = \"t\"\npin_file = \"pin\"\n";
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(Path::new("/etc/strongroom/strongroom.toml"), text)
+}
+
+/// The error of MINIMAL with `more` put before it (`more` may open sections of its own).
+fn refusal(more: &str) -> String {
+    match parse(&format!("{more}\n{MINIMAL}")) {
+        Ok(config) => panic!("accepted: {config:?}"),
+        Err(e) => e.to_string(),
+    }
+}
+
+#[test]
+fn four_settings_are_enough_and_paths_resolve_against_the_file() {
+    let config = parse(MINIMAL).unwrap();
+    let directory = PathBuf::from("/etc/strongroom/data");
+    let mut expected =
+        Config::new(directory, "/lib/m.so".into(), "t".into(), "/etc/strongroom/pin".into());
+    expected.cluster_name = "strongroom".into();
+    assert_eq!(config, expected);
+}
+
+#[test]
+fn a_misspelt_key_is_named_with_its_line_section_and_the_right_spelling() {
+    let text = refusal("\n[listener]\nadress = \"127.0.0.1:1\"");
+    assert_eq!(
+        text,
+        "/etc/strongroom/strongroom.toml: unknown key \"adress\" at line 3 in [listener]; \
+         did you mean \"address\"?"
+    );
+    assert!(
+        refusal("[lisener]")
+            .contains("unknown section [lisener] at line 1; did you mean [listener]?")
+    );
+    assert!(refusal("max_ttl = \"1h\"").contains("it belongs into [lease]"));
+    assert!(refusal("[kv]\nzzz = 1").contains("there are \"max_versions\""));
+}
+
+#[test]
+fn a_misspelt_required_key_is_called_unknown_and_not_missing() {
+    let text = MINIMAL.replace("pin_file", "pinfile");
+    let error = parse(&text).unwrap_err().to_string();
+    assert!(
+        error.contains("unknown key \"pinfile\" at line 7 in [hsm]; did you mean \"pin_file\"?"),
+        "{error}"
+    );
+}
+
+#[test]
+fn wrong_types_name_the_line_and_what_is_wanted() {
+    assert!(
+        refusal("[audit]\nstrict = \"yes\"")
+            .ends_with("audit.strict at line 2 must be true or false, not string")
+    );
+    assert!(
+        refusal("[lease]\nmax_ttl = 3600")
+            .contains("must be a duration such as \"15m\", not integer")
+    );
+    assert!(refusal("kv = 1").contains("kv at line 1 must be a section"));
+    assert!(refusal("cluster_name = ").contains("line 1 is not TOML"));
+}
+
+#[test]
+fn values_out_of_range_are_refused_with_the_range() {
+    for (text, wanted) in [
+        ("[kv]\nmax_versions = 0", "kv.max_versions at line 2 must be between 1 and 1000"),
+        ("[kv]\nmax_versions = -1", "must be between"),
+        ("[lease]\ndefault_ttl = \"15\"", "number with a unit"),
+        ("[lease]\ndefault_ttl = \"0s\"", "longer than zero"),
+        ("[lease]\nmax_ttl = \"400d\"", "must not be longer than 365d"),
+        ("[lease]\ndefault_ttl = \"48h\"", "2d is longer than max_ttl (1d)"),
+        ("[seal]\nmode = \"shamir\"", "must be \"auto\""),
+        ("[log]\nlevel = \"loud\"", "\"error\" or \"warn\""),
+        ("[listener]\naddress = \"localhost\"", "IP address and a port"),
+        ("[admin]\nsocket = \"/run/x.sock\"", "inside storage.directory"),
+        ("[admin]\nsocket = \"data/../x.sock\"", "inside storage.directory"),
+        ("[admin]\nsocket = \"data\"", "inside storage.directory"),
+        ("cluster_name = \" \"", "printable text"),
+    ] {
+        let refusal = refusal(text);
+        assert!(refusal.contains(wanted), "{text:?}: {refusal}");
+    }
+}
+
+#[test]
+fn a_socket_path_that_the_kernel_would_cut_is_refused_at_start() {
+    let long = MINIMAL.replace("\"data\"", &format!("\"/{}\"", "d".repeat(120)));
+    assert!(parse(&long).unwrap_err().to_string().contains("shorter storage.directory"));
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let error = parse("[storage]\ndirectory = \"d\"\n").unwrap_err().to_string();
+    assert!(error.contains("hsm.module is missing"), "{error}");
+}
+
+#[test]
+fn a_written_configuration_reads_back_equal() {
+    let mut config = Config::new("/d\"q\\".into(), "/m.so".into(), "label é".into(), "/pin".into());
+    config.cluster_name = "eu \"west\"".into();
+    config.hsm.dev = true;
+    config.hsm.max_offline = Duration::from_secs(61);
+    config.log = Log { level: LogLevel::Trace, format: LogFormat::Json };
+    assert_eq!(parse(&config.to_toml()).unwrap(), config);
+}
+
+/// Where the shipped examples stand.
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("config")
+}
+
+#[test]
+fn the_commented_example_loads_and_shows_every_key() {
+    let path = examples().join("strongroom.toml");
+    Config::load(&path).unwrap();
+    let table: toml::Table = std::fs::read_to_string(&path).unwrap().parse().unwrap();
+    for key in schema::TOP {
+        assert!(table.contains_key(*key), "{key}");
+    }
+    for (section, keys) in schema::SECTIONS {
+        for key in *keys {
+            assert!(table[*section].get(key).is_some(), "{section}.{key}");
+        }
+    }
+}
+
+#[test]
+fn the_commented_example_shows_the_defaults() {
+    let config = Config::load(&examples().join("strongroom.toml")).unwrap();
+    let hsm = config.hsm.clone();
+    let expected =
+        Config::new(config.storage.directory.clone(), hsm.module, hsm.token_label, hsm.pin_file);
+    assert_eq!(config, expected);
+}
+
+#[test]
+fn the_development_example_loads() {
+    assert!(Config::load(&examples().join("dev.toml")).unwrap().hsm.dev);
+}
