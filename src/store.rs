@@ -2,6 +2,13 @@
 //! never import one another; one contract suite runs against each. A store sees neither plaintext
 //! nor key nor caller.
 
+mod admission;
+#[cfg(test)]
+mod contract;
+pub mod embedded;
+pub mod memory;
+mod tails;
+
 use std::fmt;
 
 use async_trait::async_trait;

@@ -1,0 +1,258 @@
+//! The commit thread: the one writer. Takes what waits, checks guards, appends and syncs once,
+//! publishes, answers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
+use tokio::sync::oneshot;
+
+use super::super::{Commit, CommitError, CommitId, Guard, ReadError, Revision, Stored, admission};
+use super::Shared;
+use super::disk::Disk;
+use super::index::{Index, IndexError};
+use super::journal::{AppendError, Head, Journal};
+use super::merge;
+use super::overlay::{Layer, Lookup};
+use super::recent::Recent;
+use crate::clock::Clock;
+use crate::limits::{COMMIT_GROUP_BYTES_MAX, COMMIT_GROUP_MAX};
+
+/// A commit that waits, and where its outcome goes.
+pub(super) struct Request {
+    pub commit: Commit,
+    pub answer: oneshot::Sender<Result<Revision, CommitError>>,
+}
+
+/// The commit thread's own.
+pub(super) struct Committer {
+    pub requests: Receiver<Request>,
+    pub journal: Journal,
+    pub recent: Recent,
+    pub index: Index,
+    pub shared: Arc<Shared>,
+    pub disk: Arc<dyn Disk>,
+    pub clock: Clock,
+    /// Wakes the fold when a segment was closed.
+    pub fold: Sender<()>,
+    pub overlay_bytes_max: usize,
+    /// Free bytes below which commits are refused: the index and the fold must never be the ones
+    /// that find the disk full.
+    pub reserve_bytes: u64,
+}
+
+/// What was decided about a request, valid if its group becomes durable.
+enum Verdict {
+    Happens(Revision),
+    Conflict { guard: usize },
+}
+
+/// How long to wait between two looks at a full overlay (it is also woken).
+const ROOM_POLL: Duration = Duration::from_millis(20);
+
+impl Committer {
+    /// Runs until every sender of requests is gone and the queue is empty.
+    pub(super) fn run(mut self) {
+        let on_panic = FailOnPanic(Arc::clone(&self.shared));
+        while let Ok(first) = self.requests.recv() {
+            let group = self.gather(first);
+            self.process(group);
+        }
+        drop(on_panic);
+    }
+
+    /// What waits goes together, up to the limits of a group.
+    fn gather(&self, first: Request) -> Vec<Request> {
+        let mut bytes = admission::size(&first.commit);
+        let mut group = vec![first];
+        while group.len() < COMMIT_GROUP_MAX && bytes < COMMIT_GROUP_BYTES_MAX {
+            let Ok(next) = self.requests.try_recv() else { break };
+            bytes += admission::size(&next.commit);
+            group.push(next);
+        }
+        group
+    }
+
+    fn process(&mut self, group: Vec<Request>) {
+        if let Err(refusal) = self.admit() {
+            return answer_all(group, &refusal);
+        }
+        let mut pending = Layer::default();
+        let mut pending_ids: HashMap<CommitId, Revision> = HashMap::new();
+        let mut revision = self.journal.head().seq;
+        let mut verdicts = Vec::with_capacity(group.len());
+        // Which requests of the group go to the journal.
+        let mut appended = Vec::with_capacity(group.len());
+        for (i, request) in group.iter().enumerate() {
+            let id = &request.commit.id;
+            let before = self.recent.get(id).or_else(|| pending_ids.get(id).copied());
+            if let Some(revision) = before {
+                verdicts.push(Verdict::Happens(revision));
+                continue;
+            }
+            match self.first_broken_guard(&request.commit, &pending) {
+                Ok(Some(guard)) => verdicts.push(Verdict::Conflict { guard }),
+                Ok(None) => {
+                    revision += 1;
+                    pending.apply(&request.commit, Revision(revision));
+                    pending_ids.insert(*id, Revision(revision));
+                    appended.push(i);
+                    verdicts.push(Verdict::Happens(Revision(revision)));
+                }
+                Err(error) => {
+                    self.shared.index_failed(&error);
+                    return answer_all(group, &CommitError::Fatal(error.to_string()));
+                }
+            }
+        }
+        if !appended.is_empty()
+            && let Err(refusal) = self.make_durable(&group, &appended)
+        {
+            return answer_all(group, &refusal);
+        }
+        self.publish(&group, &appended, pending);
+        for (request, verdict) in group.into_iter().zip(verdicts) {
+            let outcome = match verdict {
+                Verdict::Happens(revision) => Ok(revision),
+                Verdict::Conflict { guard } => Err(CommitError::Conflict { guard }),
+            };
+            // A caller that went away has its commit all the same.
+            let _ = request.answer.send(outcome);
+        }
+    }
+
+    /// Waits for room in the overlay; refuses when the store failed or the disk is nearly full.
+    fn admit(&self) -> Result<(), CommitError> {
+        loop {
+            if let Some(why) = self.shared.health.failure() {
+                return Err(CommitError::Fatal(why));
+            }
+            if self.shared.overlay.read().active_bytes() < self.overlay_bytes_max {
+                break;
+            }
+            self.shared.wake_indexer();
+            let mut room = self.shared.room.0.lock();
+            self.shared.room.1.wait_for(&mut room, ROOM_POLL);
+        }
+        match self.disk.free_bytes() {
+            Ok(free) if free < self.reserve_bytes => {
+                let why = format!("{free} bytes are free, {} are kept back", self.reserve_bytes);
+                self.shared.health.full(&why);
+                Err(CommitError::Full(why))
+            }
+            // Unknown room is no reason to refuse: a full disk shows when writing.
+            _ => Ok(()),
+        }
+    }
+
+    fn make_durable(&mut self, group: &[Request], appended: &[usize]) -> Result<(), CommitError> {
+        let segments = self.shared.catalog.lock().segments.len();
+        let commits = appended.iter().map(|i| &group[*i].commit);
+        match self.journal.append(commits, self.clock.now()) {
+            Ok(()) => {
+                self.shared.health.has_room();
+                if self.shared.catalog.lock().segments.len() != segments {
+                    let _ = self.fold.try_send(());
+                }
+                Ok(())
+            }
+            Err(AppendError::Full(why)) => {
+                self.shared.health.full(&why);
+                Err(CommitError::Full(why))
+            }
+            Err(AppendError::Failed(why)) => {
+                self.shared.health.fail(&why);
+                // Recovery may find these frames complete, so nobody may be told that they didn't
+                // happen.
+                Err(CommitError::Unknown(why))
+            }
+        }
+    }
+
+    fn publish(&mut self, group: &[Request], appended: &[usize], pending: Layer) {
+        let head = self.journal.head();
+        if appended.is_empty() {
+            return;
+        }
+        self.shared.overlay.write().publish(pending, head);
+        let first = head.seq - appended.len() as u64 + 1;
+        for (revision, i) in (first..).map(Revision).zip(appended) {
+            let commit = &group[*i].commit;
+            self.recent.insert(commit.id, revision);
+            self.shared.tails.publish(revision, commit);
+        }
+        self.shared.wake_indexer();
+    }
+
+    fn first_broken_guard(
+        &self,
+        commit: &Commit,
+        pending: &Layer,
+    ) -> Result<Option<usize>, IndexError> {
+        for (i, guard) in commit.guards.iter().enumerate() {
+            let holds = match guard {
+                Guard::Absent(key) => self.current(key, pending)?.is_none(),
+                Guard::AtRevision(key, revision) => {
+                    self.current(key, pending)?.is_some_and(|s| s.revision == *revision)
+                }
+                Guard::NoneUnder(prefix) => self.none_under(prefix, pending)?,
+            };
+            if !holds {
+                return Ok(Some(i));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The value before the next commit. Only this thread publishes, so a key that no layer knows
+    /// can't change in the index between the two looks.
+    fn current(&self, key: &[u8], pending: &Layer) -> Result<Option<Stored>, IndexError> {
+        if let Lookup::Known(value) = pending.get(key) {
+            return Ok(value);
+        }
+        let lookup = self.shared.overlay.read().get(key);
+        match lookup {
+            Lookup::Known(value) => Ok(value),
+            Lookup::Below => self.index.get(key),
+        }
+    }
+
+    fn none_under(&self, prefix: &[u8], pending: &Layer) -> Result<bool, IndexError> {
+        let masked = {
+            let overlay = self.shared.overlay.read();
+            let layers = std::iter::once(pending).chain(overlay.layers());
+            merge::collect(layers, prefix, None, 0)
+        };
+        let page = merge::page(masked, &self.index, prefix, None, 0)?;
+        Ok(!page.more)
+    }
+}
+
+fn answer_all(group: Vec<Request>, refusal: &CommitError) {
+    for request in group {
+        let _ = request.answer.send(Err(refusal.clone()));
+    }
+}
+
+/// A thread that ends by a panic must not leave a store that looks healthy.
+pub(super) struct FailOnPanic(pub Arc<Shared>);
+
+impl Drop for FailOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.health.fail("a thread of the store panicked");
+        }
+    }
+}
+
+impl From<IndexError> for ReadError {
+    fn from(error: IndexError) -> Self {
+        Self::Damaged(error.to_string())
+    }
+}
+
+/// Where the store stands before its first commit.
+pub(super) fn origin(revision: Revision) -> Head {
+    Head { seq: revision.0, hash: [0; 32] }
+}
