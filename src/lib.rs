@@ -16,3 +16,6 @@ pub mod telemetry;
 // Ports.
 pub mod keyguard;
 pub mod store;
+
+// Edges: the dialect towards clients, PKCS#11 towards the HSM.
+pub mod hsm;
