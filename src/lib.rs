@@ -17,5 +17,9 @@ pub mod telemetry;
 pub mod keyguard;
 pub mod store;
 
+// What stands on the ports.
+pub mod barrier;
+pub mod keyring;
+
 // Edges: the dialect towards clients, PKCS#11 towards the HSM.
 pub mod hsm;

@@ -1,0 +1,89 @@
+//! What is kept, forgotten and dropped.
+
+use std::collections::HashSet;
+
+use super::*;
+use crate::store::{CommitId, Revision};
+
+fn stored(len: usize) -> Cached {
+    let value = vec![0; len].into();
+    Some(Stored { value, revision: Revision(1), commit: CommitId([0; 16]) })
+}
+
+fn live(bytes: usize) -> Cache {
+    let cache = Cache::new(bytes);
+    cache.go_live();
+    cache
+}
+
+fn key(i: u32) -> Bytes {
+    Bytes::copy_from_slice(&i.to_be_bytes())
+}
+
+#[test]
+fn weight_stays_within_the_bound_also_with_absent_records() {
+    let cache = live(64 << 10);
+    for i in 0..5_000 {
+        let cached = if i % 2 == 0 { None } else { stored(300) };
+        cache.finish(cache.begin(&key(i)), &key(i), &cached);
+    }
+    assert!(cache.records.weight() <= 64 << 10);
+    assert!(!cache.records.is_empty());
+}
+
+#[test]
+fn a_fill_is_dropped_if_its_key_or_everything_was_forgotten_since() {
+    let cache = live(1 << 20);
+    let forgets: [&dyn Fn(); 6] = [
+        &|| cache.forget(&key(1)),
+        &|| cache.forget_put(&key(1)),
+        &|| cache.forget_prefix(&[0, 0]),
+        &|| cache.clear(),
+        &|| cache.pause(),
+        &|| cache.go_live(),
+    ];
+    for forget in forgets {
+        cache.go_live();
+        let fill = cache.begin(&key(1));
+        forget();
+        cache.finish(fill, &key(1), &stored(1));
+        cache.live.store(true, Ordering::SeqCst);
+        assert!(cache.record(&key(1)).is_none());
+    }
+}
+
+#[test]
+fn forgetting_removes_what_was_kept() {
+    let cache = live(1 << 20);
+    for forgotten in [0, 1, 2] {
+        cache.finish(cache.begin(&key(1)), &key(1), &stored(1));
+        assert!(cache.record(&key(1)).is_some());
+        match forgotten {
+            0 => cache.forget(&key(1)),
+            1 => cache.forget_put(&key(1)),
+            _ => cache.forget_prefix(&[0, 0, 0]),
+        }
+        assert!(cache.record(&key(1)).is_none());
+    }
+}
+
+#[test]
+fn a_directory_outlives_a_repeated_put_of_its_child_but_no_new_child_and_no_delete() {
+    let cache = live(1 << 20);
+    let prefix = Bytes::from([&[0x10][..], &[0; 34]].concat());
+    let child = |tag: u8| [&prefix[..], &[tag; 16]].concat();
+    let listing = Arc::new(Listing { children: Vec::new(), tags: HashSet::from([[1; 16]]) });
+    let fill = || cache.finish_listing(cache.begin(&prefix), &prefix, &listing);
+    fill();
+    cache.forget_put(&child(1));
+    assert!(cache.listing(&prefix).is_some());
+    cache.forget_put(&child(2));
+    assert!(cache.listing(&prefix).is_none());
+    fill();
+    cache.forget(&child(1));
+    assert!(cache.listing(&prefix).is_none());
+    let late = cache.begin(&prefix);
+    cache.forget_put(&child(1));
+    cache.finish_listing(late, &prefix, &listing);
+    assert!(cache.listing(&prefix).is_none(), "a fill may have read before the put");
+}

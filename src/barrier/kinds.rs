@@ -1,0 +1,56 @@
+//! One number per kind of record, for ever: a kind stands in the store key and in the sealing
+//! context, so one type of record is never read as another. Numbers are never reused.
+
+use serde::{Deserialize, Serialize};
+
+/// The type of a record, or the tree of names that a directory belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Kind(pub u16);
+
+macro_rules! kinds {
+    ($($name:ident = $number:literal),* $(,)?) => {
+        $(pub const $name: Kind = Kind($number);)*
+        /// All of them with their names, for the test and for diagnostics.
+        pub const ALL: &[(Kind, &str)] = &[$(($name, stringify!($name))),*];
+    };
+}
+
+kinds! {
+    MANIFEST = 1,
+    DATA_KEY = 2,
+    MOUNT_TABLE = 3,
+    POLICY = 4,
+    KV_CONFIG = 5,
+    KV_HEAD = 6,
+    KV_VERSION = 7,
+    KV_NAME = 8,
+    LEASE_ROW = 9,
+    CUTOFF = 10,
+    APPROLE_ROLE = 11,
+    APPROLE_ROLE_ID = 12,
+    APPROLE_SECRET_ID = 13,
+    APPROLE_ACCESSOR = 14,
+    POLICY_NAME = 15,
+    APPROLE_NAME = 16,
+    ENTITY = 17,
+    ENTITY_ALIAS = 18,
+    AUDIT_CONFIG = 19,
+    CUTOFF_NAME = 20,
+    TOKEN_ROLE = 21,
+    JOURNAL_HEAD = 22,
+    NOTE = 23,
+    APPROLE_DIGEST_KEY = 24,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn kinds_are_unique() {
+        let numbers: HashSet<u16> = ALL.iter().map(|(kind, _)| kind.0).collect();
+        assert_eq!(numbers.len(), ALL.len());
+    }
+}
