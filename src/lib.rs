@@ -18,6 +18,7 @@ pub mod keyguard;
 pub mod store;
 
 // What stands on the ports.
+pub mod audit;
 pub mod barrier;
 pub mod keyring;
 

@@ -1,0 +1,308 @@
+//! The audit log: one entry for every request, chained, proved by checkpoints that the HSM signs,
+//! and verifiable with public keys only. It decides nothing and knows no secret.
+//!
+//! The order is kept by types: [`Audit::reserve`] gives a [`Permit`] or refuses, [`Permit::record`]
+//! is the only maker of [`Recorded`], and nothing but a [`Recorded`] can be answered.
+//!
+//! * `entry`: what an entry may say, and its canonical line; `json`: how a line is written
+//! * `permit`: [`Permit`], [`Recorded`]
+//! * `log`: the append, on the thread of the request; `segment`: the files
+//! * `worker`: syncs, tree, rotation, watch, repair, on the audit thread; `signer`: the HSM's part
+//! * `recover`: taking the log up at start; `frontier`: what makes that fast; `lines`: reading
+//! * `tree`: RFC 6962; `checkpoint`, `note`, `keys`: what is signed, how, and by whom
+//! * [`verify`]: the offline check
+//!
+//! The format stands in `docs/FORMAT.md`.
+
+mod checkpoint;
+mod entry;
+mod frontier;
+mod json;
+mod keys;
+mod lines;
+mod log;
+mod note;
+mod permit;
+mod recover;
+mod segment;
+mod signer;
+mod tree;
+pub mod verify;
+mod worker;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use crate::clock::{BootTime, Clock};
+use crate::limits::{
+    AUDIT_SEGMENT_BYTES_DEFAULT, AUDIT_SEGMENT_BYTES_MIN, AUDIT_SIGN_DEADLINE, AUDIT_SYNC_DEADLINE,
+};
+use crate::random::Random;
+
+pub use checkpoint::{Checkpoint, Facts};
+pub use entry::{Decision, Draft, Kind, Outcome, Who};
+pub use keys::{KeysError, PublicKeys, fingerprint};
+use log::{Generation, Log};
+pub use permit::{Permit, Recorded};
+use segment::Medium;
+pub use signer::Signer;
+use worker::{Progress, Shared};
+
+/// Where the log stands and how large its files get.
+#[derive(Clone, Debug)]
+pub struct AuditConfig {
+    /// The log's own directory; made with mode 0700.
+    pub dir: PathBuf,
+    /// A segment is closed once it has this many bytes (at least
+    /// `limits::AUDIT_SEGMENT_BYTES_MIN`); it gets larger by what is written until the audit thread
+    /// sees it.
+    pub segment_bytes: u64,
+}
+
+impl AuditConfig {
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), segment_bytes: AUDIT_SEGMENT_BYTES_DEFAULT }
+    }
+}
+
+/// A required sink does not take entries at present: the request must be answered with a 503 (and
+/// this text, which names no path). *Retry*: the log repairs itself when it can.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the audit sink `{sink}` is unavailable: {reason}")]
+pub struct Unavailable {
+    pub sink: &'static str,
+    pub reason: String,
+}
+
+impl Unavailable {
+    fn file(reason: impl Into<String>) -> Self {
+        Self { sink: "file", reason: reason.into() }
+    }
+}
+
+/// Why the log could not be taken up.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    #[error("audit: {what} {}: {source}", path.display())]
+    Io { what: &'static str, path: PathBuf, source: std::io::Error },
+    /// Another process holds the directory: *operator*.
+    #[error("audit: {} is in use by another process", .0.display())]
+    InUse(PathBuf),
+    /// Closed segments are not what was written; nothing was changed. *Operator*: verify the log,
+    /// keep it as evidence, and start a new one in another directory.
+    #[error("audit: {file} line {line}: {reason}; move the directory away to start a new log")]
+    Damaged { file: String, line: u64, reason: String },
+    #[error("audit: {0}")]
+    Config(String),
+}
+
+/// How the log is doing; for health, metrics and `sys/audit`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Entries written.
+    pub entries: u64,
+    /// Entries on disk.
+    pub synced: u64,
+    /// Entries that a signed checkpoint covers; what follows is *unproven*.
+    pub checkpointed: u64,
+    /// Why entries are not taken at present.
+    pub down: Option<Unavailable>,
+    /// Why the last checkpoint was not made.
+    pub checkpoint_fault: Option<String>,
+}
+
+/// The public keys of a log's checkpoints, in its directory.
+pub const PUBLIC_KEYS: &str = "audit.pub";
+
+/// The log. Dropping it syncs what was written; [`Audit::close`] also says so in the log.
+pub struct Audit {
+    shared: Arc<Shared>,
+    worker: Mutex<Option<JoinHandle<()>>>,
+    /// Holds the directory against a second process.
+    _lock: File,
+}
+
+impl Audit {
+    /// Takes the log up (or begins it), after a crash too, and says so in a `start` entry.
+    pub fn open(
+        config: AuditConfig,
+        clock: Clock,
+        random: &Random,
+    ) -> Result<Arc<Self>, AuditError> {
+        if config.segment_bytes < AUDIT_SEGMENT_BYTES_MIN {
+            return Err(AuditError::Config(format!(
+                "a segment must have at least {AUDIT_SEGMENT_BYTES_MIN} bytes"
+            )));
+        }
+        Self::open_on(Arc::new(segment::Disk), config, clock, random)
+    }
+
+    fn open_on(
+        medium: Arc<dyn Medium>,
+        config: AuditConfig,
+        clock: Clock,
+        random: &Random,
+    ) -> Result<Arc<Self>, AuditError> {
+        let lock = recover::lock(&config.dir)?;
+        let taken = recover::take_up(&config.dir)?;
+        let (wake, woken) = crossbeam_channel::bounded(1);
+        let log = Log::new(taken.head, taken.segment, Arc::clone(&medium));
+        let progress =
+            Progress { synced: taken.head.seq, checkpointed: taken.checkpointed, fault: None };
+        let shared = Arc::new(Shared {
+            clock,
+            config,
+            log,
+            medium,
+            wake,
+            sync_waiters: Mutex::default(),
+            checkpoint_waiters: Mutex::default(),
+            signer: Mutex::new(None),
+            sync_started: AtomicU64::new(0),
+            progress: Mutex::new(progress),
+            closed: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+        });
+        let worker = worker::spawn(&shared, taken.tree, woken)
+            .map_err(|e| io_error("start the thread for", &shared.config.dir, e))?;
+        let audit = Arc::new(Self { shared, worker: Mutex::new(Some(worker)), _lock: lock });
+        for finding in taken.findings {
+            tracing::warn!(finding, "the audit log was not closed in order");
+            audit.append_own(Kind::Recovery, &finding)?;
+        }
+        audit.append_own(Kind::Start, &format!("process {}", random.uuid()))?;
+        Ok(audit)
+    }
+
+    /// The promise of one entry, before the act; refuses while the log can't take it.
+    pub fn reserve(self: &Arc<Self>, draft: &Draft<'_>) -> Result<Permit, Unavailable> {
+        if self.shared.closed.load(Ordering::Acquire) {
+            return Err(Unavailable::file("the log is closed"));
+        }
+        if let Some(down) = self.shared.log.down() {
+            return Err(down);
+        }
+        let started = BootTime(self.shared.sync_started.load(Ordering::Acquire));
+        if started.0 != 0
+            && self.shared.clock.boot().saturating_since(started) > AUDIT_SYNC_DEADLINE
+        {
+            return Err(Unavailable::file("a sync has not returned in time"));
+        }
+        Ok(Permit::new(Arc::clone(self), draft))
+    }
+
+    /// From now on checkpoints are signed by this key (after unseal, after a key rotation); its
+    /// public key is added to `audit.pub`.
+    pub fn attach_signer(&self, signer: Signer) -> Result<(), AuditError> {
+        let id = &signer.cluster_id;
+        if id.is_empty() || id.contains(|c: char| !c.is_ascii_graphic() || c == '+') {
+            return Err(AuditError::Config("the cluster id can't name a key".into()));
+        }
+        worker::publish_key(&self.shared.config, &signer)
+            .map_err(|e| io_error("publish the key in", &self.shared.config.dir, e))?;
+        *self.shared.signer.lock() = Some(Arc::new(signer));
+        self.shared.wake();
+        Ok(())
+    }
+
+    /// A checkpoint over everything written so far, now.
+    pub async fn checkpoint(&self) -> Result<(), Unavailable> {
+        let (sender, answer) = oneshot::channel();
+        self.shared.checkpoint_waiters.lock().push(sender);
+        self.shared.wake();
+        match tokio::time::timeout(AUDIT_SIGN_DEADLINE + AUDIT_SYNC_DEADLINE, answer).await {
+            Ok(Ok(result)) => result.map_err(|reason| Unavailable { sink: "checkpoint", reason }),
+            Ok(Err(_)) | Err(_) => {
+                Err(Unavailable { sink: "checkpoint", reason: "none was made in time".into() })
+            }
+        }
+    }
+
+    /// A last checkpoint (tried, not demanded: the HSM may be why the vault seals), then no more
+    /// until a signer is attached again.
+    pub async fn detach(&self) {
+        if let Err(error) = self.checkpoint().await {
+            tracing::warn!(%error, "sealing without a last audit checkpoint");
+        }
+        *self.shared.signer.lock() = None;
+    }
+
+    /// Ends the log in order: a `stop` entry, a sync, a last checkpoint where there is a signer.
+    /// Permits still out are recorded as long as the process lives.
+    pub async fn close(&self) {
+        if self.shared.closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Err(error) = self.append_own(Kind::Stop, "closed in order") {
+            tracing::warn!(%error, "the audit log could not be closed in order");
+        }
+        if self.shared.signer.lock().is_some() {
+            self.detach().await;
+        }
+    }
+
+    pub fn status(&self) -> Status {
+        let progress = self.shared.progress.lock().clone();
+        Status {
+            entries: self.shared.log.with_writer(|w| w.head.seq),
+            synced: progress.synced,
+            checkpointed: progress.checkpointed,
+            down: self.shared.log.down(),
+            checkpoint_fault: progress.fault,
+        }
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    fn append(&self, body: Vec<u8>) -> Result<Generation, Unavailable> {
+        let result = self.shared.log.append(self.shared.clock.now(), body);
+        if result.is_err() {
+            self.shared.wake();
+        }
+        result
+    }
+
+    fn append_own(&self, kind: Kind, detail: &str) -> Result<(), AuditError> {
+        self.append(entry::encode_own(kind, &entry::Detail(detail))).map(|_| ()).map_err(|e| {
+            io_error("write to", &self.shared.config.dir, std::io::Error::other(e.reason))
+        })
+    }
+
+    /// Returns when everything appended before the call is on disk.
+    async fn synced(&self, generation: Generation) -> Result<(), Unavailable> {
+        let (sender, answer) = oneshot::channel();
+        self.shared.sync_waiters.lock().push((generation, sender));
+        self.shared.wake();
+        match tokio::time::timeout(AUDIT_SYNC_DEADLINE, answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(Unavailable::file("the audit thread has ended")),
+            Err(_) => Err(Unavailable::file("a sync has not returned in time")),
+        }
+    }
+}
+
+impl Drop for Audit {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        self.shared.wake();
+        if let Some(worker) = self.worker.lock().take() {
+            // A panic of the thread was reported when it happened.
+            let _panicked = worker.join();
+        }
+    }
+}
+
+fn io_error(what: &'static str, path: &Path, source: std::io::Error) -> AuditError {
+    AuditError::Io { what, path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,7 @@
+//! Tests of the running log; `support` holds what they and the verifier's tests share.
+
+mod chain;
+mod checkpoints;
+mod failures;
+mod restart;
+pub(super) mod support;
