@@ -22,5 +22,8 @@ pub mod audit;
 pub mod barrier;
 pub mod keyring;
 
+// Bounded contexts: pure rules, no I/O of their own.
+pub mod access;
+
 // Edges: the dialect towards clients, PKCS#11 towards the HSM.
 pub mod hsm;
