@@ -24,6 +24,10 @@ pub mod keyring;
 
 // Bounded contexts: pure rules, no I/O of their own.
 pub mod access;
+pub mod identity;
+pub mod jwt;
+pub mod lease;
+pub mod mounts;
 
 // Edges: the dialect towards clients, PKCS#11 towards the HSM.
 pub mod hsm;

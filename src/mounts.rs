@@ -1,0 +1,100 @@
+//! The tables of secrets engines and login methods: by id, looked up by longest prefix.
+//! Pure rules; `vault` keeps the table sealed and resident.
+
+mod names;
+mod table;
+
+use serde::{Deserialize, Serialize};
+
+pub use names::MountPath;
+pub use table::{Resolved, Table};
+
+use crate::clock::Timestamp;
+
+/// Which of the two trees a mount stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Plane {
+    /// `sys/mounts`: secrets engines.
+    Secret,
+    /// `sys/auth`: login methods, reached below `auth/`.
+    Auth,
+}
+
+/// What answers below a mount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum EngineKind {
+    System,
+    Kv2,
+    Token,
+    AppRole,
+}
+
+impl EngineKind {
+    /// The name that clients know.
+    pub fn type_name(self) -> &'static str {
+        match self {
+            EngineKind::System => "system",
+            EngineKind::Kv2 => "kv",
+            EngineKind::Token => "token",
+            EngineKind::AppRole => "approle",
+        }
+    }
+
+    /// The plane it can be mounted in.
+    pub fn plane(self) -> Plane {
+        match self {
+            EngineKind::System | EngineKind::Kv2 => Plane::Secret,
+            EngineKind::Token | EngineKind::AppRole => Plane::Auth,
+        }
+    }
+
+    /// Mounts that the vault makes itself; they can't be disabled, moved or mounted again.
+    pub fn is_builtin(self) -> bool {
+        matches!(self, EngineKind::System | EngineKind::Token)
+    }
+}
+
+/// One mount. Its id is random and never reused: records of a mount that was disabled never open
+/// under another one of the same path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    pub id: [u8; 16],
+    pub plane: Plane,
+    /// Without `auth/`, with a trailing slash: `secret/`, `approle/`.
+    pub path: String,
+    pub kind: EngineKind,
+    /// `kv_f82cee77`: type and eight hex digits, as clients know them.
+    pub accessor: String,
+    pub uuid: String,
+    pub description: String,
+    /// Seconds; 0 = the system's default.
+    pub default_lease_ttl_seconds: u64,
+    /// Seconds; 0 = the system's maximum.
+    pub max_lease_ttl_seconds: u64,
+    pub created: Timestamp,
+}
+
+impl Mount {
+    /// Where requests reach it: `auth/approle/` or `secret/`.
+    pub fn request_path(&self) -> String {
+        match self.plane {
+            Plane::Secret => self.path.clone(),
+            Plane::Auth => format!("auth/{}", self.path),
+        }
+    }
+}
+
+/// Why the table refused a change.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MountError {
+    #[error("path is already in use at {0}")]
+    InUse(String),
+    #[error("cannot mount under the existing mount {0}, nor over it; choose another path")]
+    Overlaps(String),
+    #[error("{0} belongs to the vault itself and can't be mounted, disabled or moved")]
+    Builtin(String),
+    #[error("invalid mount path {path:?}: {why}")]
+    Path { path: String, why: &'static str },
+    #[error("at most {0} mounts; disable one that is no longer used")]
+    TooMany(usize),
+}

@@ -1,0 +1,161 @@
+//! The table itself: who answers a path, and which changes are allowed.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{EngineKind, Mount, MountError, MountPath, Plane};
+
+/// Mounts in one table; the record stays well within one commit.
+const MOUNTS_MAX: usize = 2_000;
+
+/// All mounts of both planes, sorted by request path.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    mounts: Vec<Arc<Mount>>,
+}
+
+/// The mount that answers a path, and what remains of the path below it.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    pub mount: Arc<Mount>,
+    /// Without a leading slash; empty for the mount's own root.
+    pub rest: String,
+}
+
+impl Table {
+    pub fn iter(&self, plane: Plane) -> impl Iterator<Item = &Arc<Mount>> {
+        self.mounts.iter().filter(move |m| m.plane == plane)
+    }
+
+    /// Longest prefix wins. `path` is canonical: no leading and no trailing slash.
+    pub fn resolve(&self, path: &str) -> Option<Resolved> {
+        let (plane, below) = match path.strip_prefix("auth/") {
+            Some(below) => (Plane::Auth, below),
+            None => (Plane::Secret, path),
+        };
+        let mut best: Option<(&Arc<Mount>, &str)> = None;
+        for mount in self.iter(plane) {
+            let Some(rest) = strip(below, &mount.path) else { continue };
+            if best.is_none_or(|(b, _)| b.path.len() < mount.path.len()) {
+                best = Some((mount, rest));
+            }
+        }
+        best.map(|(mount, rest)| Resolved { mount: mount.clone(), rest: rest.to_owned() })
+    }
+
+    pub fn at(&self, plane: Plane, path: &MountPath) -> Option<&Arc<Mount>> {
+        self.iter(plane).find(|m| m.path == path.as_str())
+    }
+
+    pub fn by_id(&self, id: &[u8; 16]) -> Option<&Arc<Mount>> {
+        self.mounts.iter().find(|m| &m.id == id)
+    }
+
+    /// Adds a mount; refuses what would take or hide another one's paths.
+    pub fn add(&mut self, mount: Mount) -> Result<(), MountError> {
+        let path = MountPath::parse(&mount.path)?;
+        if !mount.kind.is_builtin() && mount.plane == Plane::Secret && path.is_reserved() {
+            return Err(MountError::Builtin(path.as_str().into()));
+        }
+        for other in self.iter(mount.plane) {
+            if other.path == mount.path {
+                return Err(MountError::InUse(other.request_path()));
+            }
+            if mount.path.starts_with(&other.path) || other.path.starts_with(&mount.path) {
+                return Err(MountError::Overlaps(other.request_path()));
+            }
+        }
+        if self.mounts.len() >= MOUNTS_MAX {
+            return Err(MountError::TooMany(MOUNTS_MAX));
+        }
+        self.mounts.push(Arc::new(mount));
+        self.mounts.sort_by_key(|m| m.request_path());
+        Ok(())
+    }
+
+    /// Takes a mount out; `None` when there is none there.
+    pub fn remove(&mut self, plane: Plane, path: &MountPath) -> Result<Option<Mount>, MountError> {
+        let Some(index) =
+            self.mounts.iter().position(|m| m.plane == plane && m.path == path.as_str())
+        else {
+            return Ok(None);
+        };
+        if self.mounts[index].kind.is_builtin() {
+            return Err(MountError::Builtin(self.mounts[index].request_path()));
+        }
+        Ok(Some(Arc::unwrap_or_clone(self.mounts.remove(index))))
+    }
+
+    /// Replaces the settings of a mount that stays where and what it is.
+    pub fn tune(&mut self, changed: Mount) {
+        if let Some(mount) = self.mounts.iter_mut().find(|m| m.id == changed.id) {
+            *mount = Arc::new(changed);
+        }
+    }
+
+    /// The built-in mount of a kind.
+    pub fn builtin(&self, kind: EngineKind) -> Option<&Arc<Mount>> {
+        self.mounts.iter().find(|m| m.kind == kind)
+    }
+}
+
+/// `rest` of `path` below `mount_path` (`secret/`); the mount's own root has no trailing slash.
+fn strip<'a>(path: &'a str, mount_path: &str) -> Option<&'a str> {
+    let bare = mount_path.trim_end_matches('/');
+    let rest = path.strip_prefix(bare)?;
+    if rest.is_empty() { Some("") } else { rest.strip_prefix('/') }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+
+    fn mount(path: &str, kind: EngineKind) -> Mount {
+        Mount {
+            id: [path.len() as u8; 16],
+            plane: kind.plane(),
+            path: path.into(),
+            kind,
+            accessor: String::new(),
+            uuid: String::new(),
+            description: String::new(),
+            default_lease_ttl_seconds: 0,
+            max_lease_ttl_seconds: 0,
+            created: Timestamp(0),
+        }
+    }
+
+    #[test]
+    fn a_mount_answers_its_own_segment_and_nothing_that_merely_begins_like_it() {
+        let mut t = Table::default();
+        t.add(mount("secret/", EngineKind::Kv2)).unwrap();
+        assert_eq!(t.resolve("secret/data/a").unwrap().rest, "data/a");
+        assert_eq!(t.resolve("secret").unwrap().rest, "");
+        assert!(t.resolve("secrets/data/a").is_none());
+        assert!(t.resolve("auth/secret/x").is_none());
+    }
+
+    #[test]
+    fn overlapping_and_reserved_paths_are_refused() {
+        let mut t = Table::default();
+        t.add(mount("a/b/", EngineKind::Kv2)).unwrap();
+        assert!(matches!(t.add(mount("a/", EngineKind::Kv2)), Err(MountError::Overlaps(_))));
+        assert!(matches!(t.add(mount("a/b/", EngineKind::Kv2)), Err(MountError::InUse(_))));
+        for reserved in ["sys/x/", "auth/", "identity/"] {
+            assert!(matches!(t.add(mount(reserved, EngineKind::Kv2)), Err(MountError::Builtin(_))));
+        }
+        for bad in ["", "/", "a//b", "a/../b", "a b", "x*"] {
+            assert!(MountPath::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn builtin_mounts_stay() {
+        let mut t = Table::default();
+        t.add(mount("token/", EngineKind::Token)).unwrap();
+        let path = MountPath::parse("token").unwrap();
+        assert!(matches!(t.remove(Plane::Auth, &path), Err(MountError::Builtin(_))));
+    }
+}
