@@ -24,6 +24,7 @@ pub mod keyring;
 
 // Bounded contexts: pure rules, no I/O of their own.
 pub mod access;
+pub mod engines;
 pub mod identity;
 pub mod jwt;
 pub mod lease;
@@ -31,3 +32,4 @@ pub mod mounts;
 
 // Edges: the dialect towards clients, PKCS#11 towards the HSM.
 pub mod hsm;
+pub mod wire;

@@ -1,0 +1,258 @@
+//! Shapes of `sys/*`: health and seal state (no envelope around those), mounts, policies,
+//! capabilities. Field order is the dialect's.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The `version` of health and seal status: which Vault's dialect this is, a constant because
+/// clients gate features on it. Our own version stands elsewhere, authenticated.
+pub const DIALECT_VERSION: &str = "1.19.0";
+
+/// `sys/health`, without an envelope.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    pub initialized: bool,
+    pub sealed: bool,
+    pub standby: bool,
+    pub replication_performance_mode: String,
+    pub replication_dr_mode: String,
+    /// Unix seconds.
+    pub server_time_utc: u64,
+    pub version: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_id: Option<String>,
+    /// Beyond the dialect: the HSM is away and warm keys go on serving.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded: Option<Degraded>,
+}
+
+/// What `sys/health` says while the HSM is away.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Degraded {
+    pub reason: String,
+    /// Until the vault seals itself.
+    pub seconds_left: u64,
+}
+
+/// `sys/seal-status` and the answer of `sys/unseal`, without an envelope.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealStatus {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub initialized: bool,
+    pub sealed: bool,
+    /// Threshold of shares.
+    pub t: u32,
+    /// Number of shares.
+    pub n: u32,
+    pub progress: u32,
+    pub nonce: String,
+    pub recovery_seal: bool,
+    /// Semantic version; clients gate features on it and some panic when it is not one.
+    pub version: String,
+    pub commit_date: String,
+    pub migration: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_id: Option<String>,
+    pub storage_type: String,
+}
+
+/// `sys/leader`, without an envelope.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leader {
+    pub ha_enabled: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_self: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader_address: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader_cluster_address: Option<String>,
+}
+
+/// `GET sys/init`, without an envelope.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InitStatus {
+    pub initialized: bool,
+}
+
+/// `PUT sys/init`, without an envelope: shares and root token, told once.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InitAnswer {
+    /// Hexadecimal.
+    pub keys: Vec<String>,
+    pub keys_base64: Vec<String>,
+    pub root_token: String,
+}
+
+impl std::fmt::Debug for InitAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InitAnswer").field("keys", &self.keys.len()).finish_non_exhaustive()
+    }
+}
+
+/// `sys/key-status`, injected.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyStatus {
+    pub encryptions: u64,
+    pub install_time: String,
+    pub term: u64,
+}
+
+/// One mount, of an engine or a login method. Listings hold these by path with a trailing slash
+/// (`BTreeMap<String, Mount>`, injected); the preflight adds `path`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    pub accessor: String,
+    pub config: MountConfig,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deprecation_status: Option<String>,
+    pub description: String,
+    pub external_entropy_access: bool,
+    pub local: bool,
+    /// The KV version is a text here (`"2"`); clients compare it as one.
+    pub options: Option<BTreeMap<String, String>>,
+    /// In the preflight only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    pub plugin_version: String,
+    pub running_plugin_version: String,
+    pub running_sha256: String,
+    pub seal_wrap: bool,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub uuid: String,
+}
+
+/// `config` of a mount: what was set, 0 = the system's default. Seconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountConfig {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_non_hmac_request_keys: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_non_hmac_response_keys: Option<Vec<String>>,
+    pub default_lease_ttl: u64,
+    pub force_no_cache: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listing_visibility: Option<String>,
+    pub max_lease_ttl: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passthrough_request_headers: Option<Vec<String>>,
+    /// Login methods only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_type: Option<String>,
+}
+
+/// `data` of a tune read, injected: lives as resolved, not as set. Seconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tune {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_non_hmac_request_keys: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_non_hmac_response_keys: Option<Vec<String>>,
+    pub default_lease_ttl: u64,
+    pub description: String,
+    pub force_no_cache: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listing_visibility: Option<String>,
+    pub max_lease_ttl: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<BTreeMap<String, String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passthrough_request_headers: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_type: Option<String>,
+}
+
+/// `data` of `sys/internal/ui/mounts` without a path.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VisibleMounts {
+    pub auth: BTreeMap<String, Mount>,
+    pub secret: BTreeMap<String, Mount>,
+}
+
+/// `data` of `sys/policies/acl/:name`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    #[serde(default)]
+    pub allow_slashes_in_identity_templates: bool,
+    #[serde(default)]
+    pub allow_wildcards_in_identity_templates: bool,
+    #[serde(default)]
+    pub cas_required: bool,
+    #[serde(default)]
+    pub modified: String,
+    pub name: String,
+    pub policy: String,
+    #[serde(default)]
+    pub version: u64,
+}
+
+/// `data` of the legacy `sys/policy/:name`, injected.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegacyPolicy {
+    #[serde(default)]
+    pub allow_slashes_in_identity_templates: bool,
+    #[serde(default)]
+    pub allow_wildcards_in_identity_templates: bool,
+    #[serde(default)]
+    pub cas_required: bool,
+    #[serde(default)]
+    pub modified: String,
+    pub name: String,
+    pub rules: String,
+    #[serde(default)]
+    pub version: u64,
+}
+
+impl From<Policy> for LegacyPolicy {
+    fn from(p: Policy) -> Self {
+        Self {
+            allow_slashes_in_identity_templates: p.allow_slashes_in_identity_templates,
+            allow_wildcards_in_identity_templates: p.allow_wildcards_in_identity_templates,
+            cas_required: p.cas_required,
+            modified: p.modified,
+            name: p.name,
+            rules: p.policy,
+            version: p.version,
+        }
+    }
+}
+
+/// `data` of the legacy `sys/policy`, injected.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegacyPolicies {
+    pub keys: Vec<String>,
+    pub policies: Vec<String>,
+}
+
+impl LegacyPolicies {
+    pub fn new(names: Vec<String>) -> Self {
+        Self { keys: names.clone(), policies: names }
+    }
+}
+
+/// `data` of `sys/capabilities*`, injected: by path, and under `capabilities` too when one path
+/// was asked for.
+pub fn capabilities<S: AsRef<str>>(paths: &[(String, Vec<S>)]) -> BTreeMap<String, Vec<String>> {
+    let owned = |list: &[S]| list.iter().map(|c| c.as_ref().to_owned()).collect::<Vec<_>>();
+    let mut out: BTreeMap<String, Vec<String>> =
+        paths.iter().map(|(path, list)| (path.clone(), owned(list))).collect();
+    if let [(_, list)] = paths {
+        out.insert("capabilities".into(), owned(list));
+    }
+    out
+}
+
+/// `data` of `sys/remount`, injected.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remount {
+    pub migration_id: String,
+}
