@@ -30,6 +30,9 @@ pub mod jwt;
 pub mod lease;
 pub mod mounts;
 
+// Use cases.
+pub mod vault;
+
 // Edges: the dialect towards clients, PKCS#11 towards the HSM.
 pub mod hsm;
 pub mod wire;

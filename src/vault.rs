@@ -1,0 +1,163 @@
+//! The use cases: decide → reserve → act → record, one file per group of verbs. It knows neither
+//! HTTP nor TOML nor any HSM or store engine; everything comes in through ports.
+//!
+//! * `turn`: the door-guard, the only way to an answer; `verify`: from a token to a lease
+//! * `lifecycle`: initialise, open, seal; `opened`: what exists only while open
+//! * `kv`, `tokens`, `cutting`, `leases`, `approle`, `policies`, `mounting`, `system`: the verbs
+//! * `jobs`: work without a caller
+//! * `records`: which types are sealed where
+
+mod approle;
+mod cutting;
+mod entities;
+mod error;
+mod jobs;
+mod kv;
+mod leases;
+mod lifecycle;
+mod mounting;
+mod opened;
+mod policies;
+mod records;
+mod system;
+mod tokens;
+mod turn;
+mod verify;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
+
+use crate::audit::Audit;
+use crate::barrier::{Note, Unit};
+use crate::clock::{Clock, Timestamp};
+use crate::keyguard::{KeyAdmin, Sign, Watch, Wrap};
+use crate::lease::TtlLimits;
+use crate::random::Random;
+use crate::store::{Revision, Store};
+
+pub use approle::{NewSecret, SecretIdRef};
+pub use error::VaultError;
+pub use kv::{Found, Patched, SecretAt, VersionsCommand};
+pub use leases::LeaseRef;
+pub use lifecycle::{Phase, Status};
+pub use mounting::MountSettings;
+pub use opened::Opened;
+pub use records::PolicyRecord;
+pub use system::Preflight;
+pub use tokens::{Issued, LeaseView, RenewedLease, Target, TokenWish};
+pub use turn::{Admitted, Answer, Ask, Caller, Session, Turn};
+
+/// Tries of a guarded change before a caller is told that the record is contended.
+const TRIES: usize = 64;
+
+/// What the vault stands on.
+pub struct Ports {
+    pub store: Arc<dyn Store>,
+    pub wrap: Arc<dyn Wrap>,
+    pub sign: Arc<dyn Sign>,
+    pub admin: Arc<dyn KeyAdmin>,
+    pub watch: Arc<dyn Watch>,
+    pub audit: Arc<Audit>,
+    pub clock: Clock,
+    pub random: Random,
+    /// One line for operators while the store takes no writes.
+    pub store_trouble: Arc<dyn Fn() -> Option<String> + Send + Sync>,
+    /// Digest of the last frame of the store's journal, for checkpoints.
+    pub journal_head: Arc<dyn Fn() -> [u8; 32] + Send + Sync>,
+}
+
+/// What an operator configured, as far as use cases need it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The audience of leases.
+    pub cluster_name: String,
+    pub ttl: TtlLimits,
+    /// How long warm data keys serve without the HSM; zero: every read asks it.
+    pub max_offline: Duration,
+    pub kv_max_versions: u32,
+    /// Bound of the cache of sealed records, bytes.
+    pub cache_bytes: usize,
+    /// Reads too wait until their entry is on disk.
+    pub audit_strict: bool,
+}
+
+/// The vault.
+pub struct Vault {
+    ports: Ports,
+    settings: Settings,
+    opened: ArcSwapOption<Opened>,
+    phase: Mutex<Phase>,
+    /// Opening and sealing, one at a time.
+    lifecycle: tokio::sync::Mutex<()>,
+}
+
+impl Vault {
+    /// Closed; [`Vault::open`] opens it.
+    pub fn new(ports: Ports, settings: Settings) -> Arc<Self> {
+        Arc::new(Self {
+            ports,
+            settings,
+            opened: ArcSwapOption::empty(),
+            phase: Mutex::new(Phase::Waiting("starting".into())),
+            lifecycle: tokio::sync::Mutex::new(()),
+        })
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.ports.clock
+    }
+
+    pub fn random(&self) -> &Random {
+        &self.ports.random
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What is open, or why nothing is.
+    pub fn opened(&self) -> Result<Arc<Opened>, VaultError> {
+        self.opened.load_full().ok_or_else(|| match self.phase() {
+            Phase::Uninitialised => VaultError::NotInitialised,
+            _ => VaultError::Sealed,
+        })
+    }
+
+    /// The newest revision that this process has seen applied.
+    pub fn revision(&self) -> Option<Revision> {
+        self.opened.load().as_ref().map(|o| o.revision())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.ports.clock.now()
+    }
+
+    fn phase(&self) -> Phase {
+        self.phase.lock().clone()
+    }
+
+    fn set_phase(&self, phase: Phase) {
+        *self.phase.lock() = phase;
+    }
+
+    /// The event of a change: names, never a value.
+    fn note(&self, caller: &Caller, kind: &str, subject: &str) -> Note {
+        Note {
+            kind: kind.to_owned(),
+            subject: subject.to_owned(),
+            time: self.now(),
+            request_id: caller.request_id.clone(),
+            actor: caller.client.map(|c| c.to_string()).unwrap_or_default(),
+        }
+    }
+
+    /// Every commit of a use case goes through here, so that the revision seen never lags.
+    async fn commit(&self, opened: &Opened, unit: Unit) -> Result<Revision, VaultError> {
+        let revision = unit.commit().await?;
+        opened.seen(revision);
+        Ok(revision)
+    }
+}

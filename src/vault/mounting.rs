@@ -1,0 +1,217 @@
+//! Mounts of secrets engines and login methods: list, read, enable, disable, tune.
+//! Disabling a login method kills its leases (a cutoff in the same commit) and closes its records.
+
+use std::sync::Arc;
+
+use super::opened::Opened;
+use super::records::mount_table;
+use super::turn::{Answer, Ask, Caller};
+use super::{Vault, VaultError};
+use crate::access::Operation;
+use crate::barrier::MountId;
+use crate::lease::{Cutoff, Subject};
+use crate::mounts::{EngineKind, Mount, MountError, MountPath, Plane, Table};
+use crate::path::RequestPath;
+
+/// What a caller may choose of a mount.
+#[derive(Clone, Debug, Default)]
+pub struct MountSettings {
+    pub description: Option<String>,
+    pub default_lease_ttl_seconds: Option<u64>,
+    pub max_lease_ttl_seconds: Option<u64>,
+}
+
+impl Vault {
+    pub async fn mount_list(
+        &self,
+        caller: &Caller,
+        path: &RequestPath,
+        plane: Plane,
+    ) -> Answer<Vec<Arc<Mount>>> {
+        let (turn, pass) = self.admit(caller, Ask::new(Operation::Read, path)).await?;
+        turn.run(async { Ok(pass?.opened.mounts_of(plane)) }).await
+    }
+
+    /// One mount; an error in the words clients know when there is none.
+    pub async fn mount_read(
+        &self,
+        caller: &Caller,
+        path: &RequestPath,
+        plane: Plane,
+        at: &str,
+        sudo: bool,
+    ) -> Answer<Arc<Mount>> {
+        let ask = Ask::new(Operation::Read, path).sudo(sudo);
+        let (turn, pass) = self.admit(caller, ask).await?;
+        turn.run(async {
+            let opened = pass?.opened;
+            let at = MountPath::parse(at).map_err(invalid)?;
+            let table = opened.mounts.load();
+            table.at(plane, &at).cloned().ok_or_else(|| no_mount(plane, &at))
+        })
+        .await
+    }
+
+    pub async fn mount_enable(
+        &self,
+        caller: &Caller,
+        path: &RequestPath,
+        at: &str,
+        kind: EngineKind,
+        settings: MountSettings,
+    ) -> Answer<()> {
+        let ask = Ask::new(Operation::Update, path).sudo(kind.plane() == Plane::Auth);
+        let (turn, pass) = self.admit(caller, ask).await?;
+        turn.run(async {
+            let opened = pass?.opened;
+            if kind.is_builtin() {
+                return Err(invalid(MountError::Builtin(kind.type_name().into())));
+            }
+            let at = MountPath::parse(at).map_err(invalid)?;
+            let mut mount = self.new_mount(at.as_str(), kind);
+            apply(&mut mount, settings)?;
+            let id = MountId(mount.id);
+            let subject = mount.request_path();
+            self.change_mounts(&opened, caller, "mount.enable", &subject, async |table, unit| {
+                table.add(mount).map_err(invalid)?;
+                Ok(unit.create_rings(id).await?)
+            })
+            .await
+        })
+        .await
+    }
+
+    /// Answers the same whether or not there was a mount, as clients expect.
+    pub async fn mount_disable(
+        &self,
+        caller: &Caller,
+        path: &RequestPath,
+        plane: Plane,
+        at: &str,
+    ) -> Answer<()> {
+        let ask = Ask::new(Operation::Delete, path).sudo(plane == Plane::Auth);
+        let (turn, pass) = self.admit(caller, ask).await?;
+        turn.run(async {
+            let opened = pass?.opened;
+            let at = MountPath::parse(at).map_err(invalid)?;
+            let Some(mount) = opened.mounts.load().at(plane, &at).cloned() else { return Ok(()) };
+            let subject = mount.request_path();
+            let id = MountId(mount.id);
+            self.change_mounts(&opened, caller, "mount.disable", &subject, async |table, unit| {
+                table.remove(plane, &at).map_err(invalid)?;
+                if plane == Plane::Auth {
+                    let cutoff = Cutoff::new(Subject::Mount(hex::encode(id.0)), self.now());
+                    self.put_cutoff(unit, &cutoff).await?;
+                }
+                Ok(unit.remove_mount(id).await?)
+            })
+            .await?;
+            opened.reload_cutoffs().await
+        })
+        .await
+    }
+
+    pub async fn mount_tune(
+        &self,
+        caller: &Caller,
+        path: &RequestPath,
+        plane: Plane,
+        at: &str,
+        settings: MountSettings,
+    ) -> Answer<()> {
+        let ask = Ask::new(Operation::Update, path).sudo(plane == Plane::Auth);
+        let (turn, pass) = self.admit(caller, ask).await?;
+        turn.run(async {
+            let opened = pass?.opened;
+            let at = MountPath::parse(at).map_err(invalid)?;
+            let subject = at.as_str().to_owned();
+            self.change_mounts(&opened, caller, "mount.tune", &subject, async |table, _| {
+                let mount = table.at(plane, &at).ok_or_else(|| no_mount(plane, &at))?;
+                let mut changed = Mount::clone(mount);
+                apply(&mut changed, settings)?;
+                table.tune(changed);
+                Ok(())
+            })
+            .await
+        })
+        .await
+    }
+
+    /// One change of the table at a time, in force before it is acknowledged. The table read
+    /// and the table put are guarded by revision: another node's change is a conflict, not lost.
+    async fn change_mounts(
+        &self,
+        opened: &Opened,
+        caller: &Caller,
+        kind: &str,
+        subject: &str,
+        change: impl AsyncFnOnce(&mut Table, &mut crate::barrier::Unit) -> Result<(), VaultError>,
+    ) -> Result<(), VaultError> {
+        let _one = opened.settings.lock().await;
+        let at = mount_table();
+        let current =
+            opened.barrier.read_fresh::<Table>(&at).await?.ok_or(VaultError::Integrity)?;
+        let mut table = current.value;
+        let mut unit = opened.barrier.unit();
+        unit.expect_at::<Table>(&at, current.revision);
+        change(&mut table, &mut unit).await?;
+        unit.put(&at, &table).await?;
+        unit.note(self.note(caller, kind, subject));
+        opened.seen(unit.commit().await?);
+        opened.reload_mounts().await?;
+        Ok(())
+    }
+
+    /// A mount with fresh ids.
+    pub(super) fn new_mount(&self, path: &str, kind: EngineKind) -> Mount {
+        let random = &self.ports.random;
+        Mount {
+            id: random.array(),
+            plane: kind.plane(),
+            path: path.to_owned(),
+            kind,
+            accessor: format!("{}_{}", kind.type_name(), hex::encode(random.array::<4>())),
+            uuid: random.uuid(),
+            description: String::new(),
+            default_lease_ttl_seconds: 0,
+            max_lease_ttl_seconds: 0,
+            created: self.now(),
+        }
+    }
+}
+
+fn apply(mount: &mut Mount, settings: MountSettings) -> Result<(), VaultError> {
+    if let Some(description) = settings.description {
+        if description.len() > crate::limits::NAME_BYTES_MAX {
+            return Err(VaultError::invalid("description is longer than 512 bytes"));
+        }
+        mount.description = description;
+    }
+    let hard = crate::limits::LEASE_HARD_MAX.as_secs();
+    if let Some(ttl) = settings.default_lease_ttl_seconds {
+        mount.default_lease_ttl_seconds = ttl.min(hard);
+    }
+    if let Some(ttl) = settings.max_lease_ttl_seconds {
+        mount.max_lease_ttl_seconds = ttl.min(hard);
+    }
+    if mount.max_lease_ttl_seconds != 0
+        && mount.default_lease_ttl_seconds > mount.max_lease_ttl_seconds
+    {
+        return Err(VaultError::invalid(format!(
+            "default_lease_ttl ({} s) is greater than max_lease_ttl ({} s); lower it, or raise the maximum",
+            mount.default_lease_ttl_seconds, mount.max_lease_ttl_seconds
+        )));
+    }
+    Ok(())
+}
+
+fn no_mount(plane: Plane, at: &MountPath) -> VaultError {
+    VaultError::Invalid(match plane {
+        Plane::Secret => format!("No secret engine mount at {}", at.as_str()),
+        Plane::Auth => format!("No auth engine at {}", at.as_str()),
+    })
+}
+
+fn invalid(error: MountError) -> VaultError {
+    VaultError::Invalid(error.to_string())
+}

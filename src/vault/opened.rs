@@ -1,0 +1,235 @@
+//! What exists only while the vault is open: barrier, keys, and the small resident state (mounts,
+//! policies, cutoffs) that every request needs. Sealing drops all of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use quick_cache::sync::Cache;
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::VaultError;
+use super::records::{PolicyRecord, mount_table, policy_leaf};
+use crate::access::{Acl, DEFAULT_POLICY_TEXT, Policy, PolicyName, TemplateValues};
+use crate::barrier::{Address, Barrier, MountId, kinds};
+use crate::clock::Timestamp;
+use crate::jwt::{Expect, KeySet};
+use crate::keyguard::KeyRef;
+use crate::lease::{Cutoffs, Verified};
+use crate::mounts::{EngineKind, Mount, Plane, Resolved, Table};
+use crate::store::Revision;
+
+/// Verified leases kept warm; each costs about 2 KiB.
+const VERIFIED_MAX: usize = 20_000;
+/// Compiled policy sets kept warm.
+const ACLS_MAX: usize = 1_000;
+/// Stripes of the locks that make writers of one record queue up instead of colliding.
+const STRIPES: usize = 256;
+
+/// The policies in force and a number that changes with them.
+pub struct Policies {
+    by_name: BTreeMap<String, (Arc<Policy>, PolicyRecord)>,
+}
+
+/// An open vault.
+pub struct Opened {
+    pub cluster_id: String,
+    pub barrier: Arc<Barrier>,
+    pub keys: KeySet,
+    pub expect: Expect,
+    /// The lease key that signs, with its id in tokens.
+    pub lease_key: KeyRef,
+    pub kid: String,
+    pub mounts: ArcSwap<Table>,
+    pub policies: ArcSwap<Policies>,
+    pub cutoffs: ArcSwap<Cutoffs>,
+    /// Moves when any row or cutoff changes: a warm lease that passed this number needs no row.
+    epoch: AtomicU64,
+    pub(super) verified: Cache<[u8; 32], (u64, Arc<Verified>)>,
+    acls: Cache<Vec<String>, Arc<Acl>>,
+    /// The greatest revision this process has seen applied.
+    revision: AtomicU64,
+    stripes: Vec<Mutex<()>>,
+    /// Changes of mounts and policies, one at a time.
+    pub(super) settings: Mutex<()>,
+}
+
+/// What the constructor needs, all of it already verified.
+pub struct Parts {
+    pub barrier: Arc<Barrier>,
+    pub keys: KeySet,
+    pub expect: Expect,
+    pub lease_key: KeyRef,
+    pub kid: String,
+    pub cluster_id: String,
+    /// The store's when it was opened.
+    pub revision: Revision,
+}
+
+impl Opened {
+    /// Loads the resident state.
+    pub async fn load(parts: Parts) -> Result<Self, VaultError> {
+        let cutoffs = Cutoffs::new(parts.expect.incarnation);
+        let opened = Self {
+            cluster_id: parts.cluster_id,
+            barrier: parts.barrier,
+            keys: parts.keys,
+            expect: parts.expect,
+            lease_key: parts.lease_key,
+            kid: parts.kid,
+            mounts: ArcSwap::default(),
+            policies: ArcSwap::from_pointee(Policies { by_name: BTreeMap::new() }),
+            cutoffs: ArcSwap::from_pointee(cutoffs),
+            epoch: AtomicU64::new(1),
+            verified: Cache::new(VERIFIED_MAX),
+            acls: Cache::new(ACLS_MAX),
+            revision: AtomicU64::new(parts.revision.0),
+            stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
+            settings: Mutex::new(()),
+        };
+        opened.reload_mounts().await?;
+        opened.reload_policies().await?;
+        opened.reload_cutoffs().await?;
+        Ok(opened)
+    }
+
+    pub async fn reload_mounts(&self) -> Result<Option<Revision>, VaultError> {
+        let entry = self.barrier.read_fresh::<Table>(&mount_table()).await?;
+        let revision = entry.as_ref().map(|e| e.revision);
+        self.mounts.store(Arc::new(entry.map(|e| e.value).unwrap_or_default()));
+        Ok(revision)
+    }
+
+    pub async fn reload_policies(&self) -> Result<(), VaultError> {
+        let mut by_name = BTreeMap::new();
+        let mut after: Option<String> = None;
+        loop {
+            let page = self
+                .barrier
+                .list(MountId::SYSTEM, kinds::POLICY_NAME, "", after.as_deref(), 500)
+                .await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.name.clone());
+            for child in &page {
+                let at = Address::named(MountId::SYSTEM, &child.name);
+                let Some(entry) = self.barrier.read_fresh::<PolicyRecord>(&at).await? else {
+                    continue;
+                };
+                let parsed = PolicyName::canonical(&entry.value.name)
+                    .and_then(|name| Policy::parse(name, &entry.value.text));
+                match parsed {
+                    Ok(policy) => {
+                        by_name.insert(entry.value.name.clone(), (Arc::new(policy), entry.value));
+                    }
+                    // Undefined is denied: a policy that no longer parses grants nothing.
+                    Err(error) => {
+                        tracing::error!(%error, "a stored policy does not parse; it grants nothing");
+                    }
+                }
+            }
+        }
+        self.policies.store(Arc::new(Policies::with_builtins(by_name)));
+        self.acls.clear();
+        Ok(())
+    }
+
+    /// The rights of a set of policy names; names without a policy grant nothing.
+    pub fn acl_of(&self, names: &[String], now: Timestamp) -> Arc<Acl> {
+        if let Some(acl) = self.acls.get(names)
+            && acl.valid_until().is_none_or(|end| now < end)
+        {
+            return acl;
+        }
+        let policies = self.policies.load();
+        let set: Vec<Arc<Policy>> = names.iter().filter_map(|n| policies.get(n)).collect();
+        let acl = Arc::new(Acl::compile(&set, &TemplateValues::none(), now));
+        self.acls.insert(names.to_vec(), acl.clone());
+        // A policy that changed between the two lines above must not leave an old set behind.
+        if !Arc::ptr_eq(&policies, &self.policies.load()) {
+            self.acls.remove(names);
+        }
+        acl
+    }
+
+    pub fn resolve(&self, path: &str) -> Option<Resolved> {
+        self.mounts.load().resolve(path)
+    }
+
+    pub fn mount_by_id(&self, id: &[u8; 16]) -> Option<Arc<Mount>> {
+        self.mounts.load().by_id(id).cloned()
+    }
+
+    pub fn builtin(&self, kind: EngineKind) -> Option<Arc<Mount>> {
+        self.mounts.load().builtin(kind).cloned()
+    }
+
+    pub fn mounts_of(&self, plane: Plane) -> Vec<Arc<Mount>> {
+        self.mounts.load().iter(plane).cloned().collect()
+    }
+
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// After a row or cutoff changed: warm leases look at their rows again.
+    pub fn bump_epoch(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub fn seen(&self, revision: Revision) {
+        self.revision.fetch_max(revision.0, Ordering::AcqRel);
+    }
+
+    /// What this process has seen applied; stamps logins and answers.
+    pub fn revision(&self) -> Revision {
+        Revision(self.revision.load(Ordering::Acquire))
+    }
+
+    /// Writers of the same record wait for one another here; guards decide all the same.
+    pub async fn stripe(&self, mount: MountId, path: &str) -> MutexGuard<'_, ()> {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        (mount, path).hash(&mut hasher);
+        let index = usize::try_from(hasher.finish() % STRIPES as u64).unwrap_or(0);
+        self.stripes[index].lock().await
+    }
+}
+
+impl Policies {
+    fn with_builtins(mut by_name: BTreeMap<String, (Arc<Policy>, PolicyRecord)>) -> Self {
+        let record = |name: &str, text: &str| PolicyRecord {
+            name: name.into(),
+            text: text.into(),
+            modified_unix_seconds: 0,
+        };
+        let root = (Arc::new(Policy::root()), record(PolicyName::ROOT, ""));
+        by_name.insert(PolicyName::ROOT.into(), root);
+        if !by_name.contains_key(PolicyName::DEFAULT)
+            && let Ok(policy) = Policy::parse(PolicyName::default_policy(), DEFAULT_POLICY_TEXT)
+        {
+            let record = record(PolicyName::DEFAULT, DEFAULT_POLICY_TEXT);
+            by_name.insert(PolicyName::DEFAULT.into(), (Arc::new(policy), record));
+        }
+        Self { by_name }
+    }
+
+    fn get(&self, name: &String) -> Option<Arc<Policy>> {
+        self.by_name.get(name).map(|(policy, _)| policy.clone())
+    }
+
+    pub fn record(&self, name: &str) -> Option<&PolicyRecord> {
+        self.by_name.get(name).map(|(_, record)| record)
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        self.by_name.keys().cloned().collect()
+    }
+}
+
+/// The leaf under which a policy stands in the tree of policies, and its address.
+pub fn policy_place(name: &str) -> (String, Address) {
+    let leaf = policy_leaf(name);
+    let at = Address::named(MountId::SYSTEM, &leaf);
+    (leaf, at)
+}

@@ -1,0 +1,117 @@
+//! Which types are kept sealed, under which kind, and where: the one place that maps contexts'
+//! types to addresses.
+
+use serde::{Deserialize, Serialize};
+
+use super::approle::{AccessorRecord, RoleIdRecord};
+use crate::barrier::{Address, Kind, MountId, Record, kinds};
+use crate::engines::kv;
+use crate::identity::approle::{DigestKey, Role, SecretId};
+use crate::lease::{Accessor, Cutoff, Row};
+use crate::mounts;
+
+/// The whole mount table is one record: a change of it is one guarded put.
+impl Record for mounts::Table {
+    const KIND: Kind = kinds::MOUNT_TABLE;
+    const SCHEMA: u8 = 1;
+}
+
+/// A policy as written.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PolicyRecord {
+    pub name: String,
+    pub text: String,
+    pub modified_unix_seconds: u64,
+}
+
+impl Record for PolicyRecord {
+    const KIND: Kind = kinds::POLICY;
+    const SCHEMA: u8 = 1;
+}
+
+pub fn mount_table() -> Address {
+    Address::named(MountId::SYSTEM, "mounts")
+}
+
+/// Policy names may hold slashes; a digest of one is always a good address, and its leaf in the
+/// tree of policies.
+pub fn policy_leaf(name: &str) -> String {
+    hex::encode(ring::digest::digest(&ring::digest::SHA256, name.as_bytes()))
+}
+
+impl Record for kv::Head {
+    const KIND: Kind = kinds::KV_HEAD;
+    const SCHEMA: u8 = 1;
+}
+
+impl Record for kv::Version {
+    const KIND: Kind = kinds::KV_VERSION;
+    const SCHEMA: u8 = 1;
+}
+
+impl Record for kv::Config {
+    const KIND: Kind = kinds::KV_CONFIG;
+    const SCHEMA: u8 = 1;
+}
+
+impl Record for Row {
+    const KIND: Kind = kinds::LEASE_ROW;
+    const SCHEMA: u8 = 1;
+}
+
+impl Record for Cutoff {
+    const KIND: Kind = kinds::CUTOFF;
+    const SCHEMA: u8 = 1;
+}
+
+/// The row of a lease stands in the bucket of its hard end's hour.
+pub fn row_at(accessor: Accessor) -> Address {
+    Address::bucketed(MountId::SYSTEM, accessor.hour, accessor.id)
+}
+
+impl Record for Role {
+    const KIND: Kind = kinds::APPROLE_ROLE;
+    const SCHEMA: u8 = 1;
+}
+
+impl Record for SecretId {
+    const KIND: Kind = kinds::APPROLE_SECRET_ID;
+    const SCHEMA: u8 = 1;
+}
+
+impl Record for DigestKey {
+    const KIND: Kind = kinds::APPROLE_DIGEST_KEY;
+    const SCHEMA: u8 = 1;
+}
+
+impl Record for RoleIdRecord {
+    const KIND: Kind = kinds::APPROLE_ROLE_ID;
+    const SCHEMA: u8 = 1;
+}
+
+impl Record for AccessorRecord {
+    const KIND: Kind = kinds::APPROLE_ACCESSOR;
+    const SCHEMA: u8 = 1;
+}
+
+pub fn role_at(mount: MountId, name: &str) -> Address {
+    Address::named(mount, name)
+}
+
+/// Role ids may be chosen by people; a digest of one is always a good address.
+pub fn role_id_at(mount: MountId, role_id: &str) -> Address {
+    let digest = ring::digest::digest(&ring::digest::SHA256, role_id.as_bytes());
+    Address::named(mount, &hex::encode(digest))
+}
+
+pub fn secret_id_at(mount: MountId, digest: &[u8; 32]) -> Address {
+    Address::named(mount, &hex::encode(digest))
+}
+
+pub fn accessor_at(mount: MountId, accessor: &str) -> Address {
+    Address::named(mount, accessor)
+}
+
+pub fn digest_key_at(mount: MountId) -> Address {
+    Address::named(mount, "digest-key")
+}

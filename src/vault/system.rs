@@ -1,0 +1,136 @@
+//! What clients ask the system about itself and about their own rights.
+
+use std::sync::Arc;
+
+use super::lifecycle::Status;
+use super::turn::{Answer, Ask, Caller};
+use super::{Vault, VaultError};
+use crate::access::Operation;
+use crate::audit;
+use crate::jwt::Jwks;
+use crate::mounts::{Mount, Plane};
+use crate::path::RequestPath;
+use crate::sensitive::SecretText;
+
+/// The mounts a caller may know of.
+pub struct Preflight {
+    pub secret: Vec<Arc<Mount>>,
+    pub auth: Vec<Arc<Mount>>,
+}
+
+impl Vault {
+    /// `seal-status`, `leader` and the like: no lease needed, still on record.
+    pub async fn public_status(&self, caller: &Caller, path: &'static str) -> Answer<Status> {
+        let turn = self.admit_public(caller, "read", path, audit::Kind::Request, false)?;
+        turn.run(async { Ok(self.status()) }).await
+    }
+
+    /// The public keys that verify leases.
+    pub async fn jwks(&self, caller: &Caller) -> Answer<Jwks> {
+        let path = ".well-known/jwks.json";
+        let turn = self.admit_public(caller, "read", path, audit::Kind::Request, false)?;
+        turn.run(async { Ok(self.opened()?.keys.jwks()) }).await
+    }
+
+    /// What each path permits the caller; paths that can't be canonical permit nothing.
+    pub async fn capabilities_self(
+        &self,
+        caller: &Caller,
+        ask: Ask<'_>,
+        paths: &[String],
+    ) -> Answer<Vec<(String, Vec<&'static str>)>> {
+        let (turn, pass) = self.admit(caller, ask).await?;
+        turn.run(async {
+            let acl = pass?.acl;
+            Ok(capabilities(&acl, paths))
+        })
+        .await
+    }
+
+    /// The same for another's token.
+    pub async fn capabilities_of(
+        &self,
+        caller: &Caller,
+        ask: Ask<'_>,
+        token: &SecretText,
+        paths: &[String],
+    ) -> Answer<Vec<(String, Vec<&'static str>)>> {
+        let (turn, pass) = self.admit(caller, ask).await?;
+        turn.run(async {
+            let opened = pass?.opened;
+            let held = self
+                .verify_other(&opened, token.expose())
+                .await
+                .map_err(|_| VaultError::invalid("1 error occurred:\n\t* invalid token\n\n"))?;
+            let acl = opened.acl_of(&held.pol, self.now());
+            Ok(capabilities(&acl, paths))
+        })
+        .await
+    }
+
+    /// The mount behind a path, for clients that must know an engine's version before they ask.
+    pub async fn preflight(
+        &self,
+        caller: &Caller,
+        path: &RequestPath,
+        at: &str,
+    ) -> Answer<Arc<Mount>> {
+        let who = self.identify(caller).await;
+        let ask = Ask::new(Operation::Read, path).for_anyone();
+        let (turn, pass) = self.decide(caller, who, ask)?;
+        turn.run(async {
+            let session = pass?;
+            let refuse = || {
+                VaultError::Forbidden(format!(
+                    "preflight capability check returned 403, please ensure client's policies \
+                     grant access to path \"{}/\"",
+                    at.trim_end_matches('/')
+                ))
+            };
+            let asked = RequestPath::from_decoded(at).map_err(|_| refuse())?;
+            let mount = session.opened.resolve(asked.as_str()).ok_or_else(refuse)?.mount;
+            let visible = session.acl.has_any_under(&mount.request_path());
+            if visible { Ok(mount) } else { Err(refuse()) }
+        })
+        .await
+    }
+
+    /// All mounts that the caller has any right under; nothing for those without a lease.
+    pub async fn preflight_all(&self, caller: &Caller, path: &RequestPath) -> Answer<Preflight> {
+        if caller.token.is_none() {
+            let turn =
+                self.admit_public(caller, "read", path.as_str(), audit::Kind::Request, false)?;
+            let nothing = Preflight { secret: Vec::new(), auth: Vec::new() };
+            return turn.run(async { self.opened().map(|_| nothing) }).await;
+        }
+        let who = self.identify(caller).await;
+        let (turn, pass) =
+            self.decide(caller, who, Ask::new(Operation::Read, path).for_anyone())?;
+        turn.run(async {
+            let session = pass?;
+            let of = |plane| {
+                let mut mounts = session.opened.mounts_of(plane);
+                mounts.retain(|m| session.acl.has_any_under(&m.request_path()));
+                mounts
+            };
+            Ok(Preflight { secret: of(Plane::Secret), auth: of(Plane::Auth) })
+        })
+        .await
+    }
+}
+
+fn capabilities(acl: &crate::access::Acl, paths: &[String]) -> Vec<(String, Vec<&'static str>)> {
+    paths
+        .iter()
+        .map(|text| {
+            let granted = match RequestPath::from_decoded(text.trim_start_matches('/')) {
+                Ok(path) if path.had_trailing_slash() => {
+                    acl.capabilities(&format!("{}/", path.as_str()))
+                }
+                Ok(path) => acl.capabilities(path.as_str()),
+                Err(_) => vec!["deny"],
+            };
+            (text.clone(), granted)
+        })
+        .collect()
+}

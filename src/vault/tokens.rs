@@ -1,0 +1,413 @@
+//! Leases as tokens: create, look up, renew, revoke. A token leaves only after its row is durable,
+//! and a revocation is acknowledged only after it is.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::opened::Opened;
+use super::records::row_at;
+use super::turn::{Answer, Ask, Caller, Session};
+use super::{TRIES, Vault, VaultError};
+use crate::access::PolicyName;
+use crate::audit;
+use crate::barrier::{Entry, Unit};
+use crate::jwt::{JwtError, SigningInput};
+use crate::lease::{
+    Accessor, Client, Cutoff, GrantRequest, Granted, Held, LeaseError, Origin, Row, Subject,
+    TtlLimits, grant, renew,
+};
+use crate::mounts::EngineKind;
+use crate::path::RequestPath;
+use crate::sensitive::SecretText;
+
+/// A fresh lease, on its way to its holder.
+pub struct Issued {
+    pub token: SecretText,
+    pub row: Row,
+    pub ttl: Duration,
+    pub warnings: Vec<String>,
+}
+
+/// What `auth/token/create` may ask for.
+#[derive(Debug, Default)]
+pub struct TokenWish {
+    pub policies: Vec<String>,
+    pub no_default_policy: bool,
+    pub ttl: Duration,
+    pub explicit_max_ttl: Duration,
+    pub period: Duration,
+    pub renewable: bool,
+    pub num_uses: u32,
+    pub display_name: String,
+    pub metadata: BTreeMap<String, String>,
+    /// `no_parent`, or the path `create-orphan`.
+    pub orphan: bool,
+    /// The orphan was asked for by its own path, whose policy decides.
+    pub orphan_by_path: bool,
+}
+
+/// Which lease a request is about.
+pub enum Target<'a> {
+    /// The caller's own.
+    Own,
+    Token(&'a SecretText),
+    Accessor(&'a str),
+}
+
+/// A lease as a lookup shows it.
+pub struct LeaseView {
+    pub row: Row,
+    pub ttl: Duration,
+}
+
+/// A renewed lease.
+pub struct RenewedLease {
+    pub row: Row,
+    pub ttl: Duration,
+    pub warnings: Vec<String>,
+}
+
+impl Vault {
+    pub async fn token_create(
+        &self,
+        caller: &Caller,
+        ask: Ask<'_>,
+        wish: TokenWish,
+    ) -> Answer<Issued> {
+        let who = self.identify(caller).await;
+        let sudo = who.as_ref().is_ok_and(|s| s.has_sudo(&ask));
+        let (turn, pass) = self.decide(caller, who, ask.kind(audit::Kind::Auth))?;
+        turn.run(async {
+            let session = pass?;
+            if wish.orphan && !wish.orphan_by_path && !sudo {
+                return Err(VaultError::invalid(
+                    "root or sudo privileges required to create orphan token",
+                ));
+            }
+            if !wish.period.is_zero() && !sudo {
+                return Err(VaultError::invalid(
+                    "root or sudo privileges required to create periodic token",
+                ));
+            }
+            let mut warnings = missing_policies(&session.opened, &wish.policies);
+            let mut issued = self.create(&session, caller, ask.path, &wish, sudo).await?;
+            warnings.append(&mut issued.warnings);
+            Ok(Issued { warnings, ..issued })
+        })
+        .await
+    }
+
+    async fn create(
+        &self,
+        session: &Session,
+        caller: &Caller,
+        path: &RequestPath,
+        wish: &TokenWish,
+        sudo: bool,
+    ) -> Result<Issued, VaultError> {
+        let opened = &session.opened;
+        let parent_at = row_at(session.held.claims.jti);
+        let mount = opened.builtin(EngineKind::Token).ok_or(VaultError::Integrity)?;
+        for _ in 0..TRIES {
+            let parent = opened
+                .barrier
+                .read_fresh::<Row>(&parent_at)
+                .await?
+                .ok_or(VaultError::Unauthenticated)?;
+            let held =
+                Held { claims: session.held.claims.as_ref().clone(), row: parent.value.clone() };
+            let origin = if wish.orphan { Origin::Orphan(&held) } else { Origin::Child(&held) };
+            let display_name = if wish.display_name.is_empty() {
+                "token".to_owned()
+            } else {
+                format!("token-{}", wish.display_name)
+            };
+            let request = GrantRequest {
+                id: self.ports.random.array(),
+                kid: opened.kid.clone(),
+                revision: opened.revision().0,
+                ttl: wish.ttl,
+                explicit_max_ttl: wish.explicit_max_ttl,
+                period: wish.period,
+                policies: wish.policies.clone(),
+                no_default_policy: wish.no_default_policy,
+                renewable: wish.renewable,
+                num_uses: wish.num_uses,
+                display_name,
+                metadata: wish.metadata.clone(),
+                path: path.as_str().to_owned(),
+                mount_id: hex::encode(mount.id),
+                mount_accessor: mount.accessor.clone(),
+                sudo,
+                ..GrantRequest::default()
+            };
+            let limits = self.ttl_limits(&mount);
+            let granted =
+                grant(request, origin, &limits, &opened.expect, self.now()).map_err(refused)?;
+            let mut unit = opened.barrier.unit();
+            // Whether or not it changes: a revocation of the parent in between is a conflict.
+            unit.expect_at::<Row>(&parent_at, parent.revision);
+            if let Some(row) = &granted.parent {
+                unit.put(&parent_at, row).await?;
+            }
+            match self.issue(opened, caller, granted, unit).await {
+                Err(VaultError::Contended) => {}
+                done => return done,
+            }
+        }
+        Err(VaultError::Contended)
+    }
+
+    /// Signs, makes the row durable, then lets the token go: in this order.
+    pub(super) async fn issue(
+        &self,
+        opened: &Opened,
+        caller: &Caller,
+        granted: Granted,
+        mut unit: Unit,
+    ) -> Result<Issued, VaultError> {
+        let input =
+            SigningInput::new(&opened.kid, &granted.claims).map_err(|error| match error {
+                JwtError::TooLarge => VaultError::invalid(
+                    "the lease would be larger than 8 KiB; use fewer or shorter policy names",
+                ),
+                other => VaultError::Internal(other.to_string()),
+            })?;
+        let signature = self.ports.sign.sign(&opened.lease_key, input.message()).await?;
+        let token = SecretText::new(input.finish(&signature));
+        let at = row_at(granted.row.accessor);
+        unit.expect_absent::<Row>(&at);
+        unit.put(&at, &granted.row).await?;
+        unit.note(self.note(caller, "lease.issued", &granted.row.accessor.to_string()));
+        self.commit(opened, unit).await?;
+        if granted.parent.is_some() {
+            opened.bump_epoch();
+        }
+        Ok(Issued { token, row: granted.row, ttl: granted.ttl, warnings: granted.warnings })
+    }
+
+    /// A root lease made by the vault itself: at init, and by `dev` for its file.
+    pub async fn mint_root(&self, caller: &Caller) -> Result<SecretText, VaultError> {
+        let opened = self.opened()?;
+        let mount = opened.builtin(EngineKind::Token).ok_or(VaultError::Integrity)?;
+        let request = GrantRequest {
+            id: self.ports.random.array(),
+            kid: opened.kid.clone(),
+            revision: opened.revision().0,
+            policies: vec![PolicyName::ROOT.into()],
+            display_name: "root".into(),
+            path: "auth/token/root".into(),
+            mount_id: hex::encode(mount.id),
+            mount_accessor: mount.accessor.clone(),
+            ..GrantRequest::default()
+        };
+        let limits = self.ttl_limits(&mount);
+        let granted =
+            grant(request, Origin::Init, &limits, &opened.expect, self.now()).map_err(refused)?;
+        Ok(self.issue(&opened, caller, granted, opened.barrier.unit()).await?.token)
+    }
+
+    pub async fn token_lookup(
+        &self,
+        caller: &Caller,
+        ask: Ask<'_>,
+        target: Target<'_>,
+    ) -> Answer<LeaseView> {
+        let (turn, pass) = self.admit(caller, ask.kind(audit::Kind::Auth)).await?;
+        turn.run(async {
+            let session = pass?;
+            let row = match &target {
+                // The use that this lookup took is already off.
+                Target::Own => session.held.row.as_ref().clone(),
+                other => self.find(&session, caller, other).await?.1.value,
+            };
+            Ok(LeaseView { ttl: row.ttl(self.now()), row })
+        })
+        .await
+    }
+
+    pub async fn token_renew(
+        &self,
+        caller: &Caller,
+        ask: Ask<'_>,
+        target: Target<'_>,
+        increment: Duration,
+    ) -> Answer<RenewedLease> {
+        let (turn, pass) = self.admit(caller, ask.kind(audit::Kind::Auth)).await?;
+        turn.run(async {
+            let session = pass?;
+            let opened = &session.opened;
+            for _ in 0..TRIES {
+                let (accessor, entry) = self.find(&session, caller, &target).await?;
+                let parent = match entry.value.parent() {
+                    None => None,
+                    Some(parent) => {
+                        opened.barrier.read_fresh::<Row>(&row_at(parent)).await?.map(|e| e.value)
+                    }
+                };
+                let client = Client { address: caller.client, certificate: None };
+                let limits = self.limits_of(opened, &entry.value);
+                let renewed =
+                    renew(&entry.value, parent.as_ref(), increment, &limits, &client, self.now())
+                        .map_err(refused)?;
+                let at = row_at(accessor);
+                let mut unit = opened.barrier.unit();
+                unit.expect_at::<Row>(&at, entry.revision);
+                unit.put(&at, &renewed.row).await?;
+                unit.note(self.note(caller, "lease.renewed", &accessor.to_string()));
+                match self.commit(opened, unit).await {
+                    Ok(_) => {
+                        opened.bump_epoch();
+                        let (row, ttl, warnings) = (renewed.row, renewed.ttl, renewed.warnings);
+                        return Ok(RenewedLease { row, ttl, warnings });
+                    }
+                    Err(VaultError::Contended) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Err(VaultError::Contended)
+        })
+        .await
+    }
+
+    /// Revokes a lease and, unless `keep_children`, all that descend from it. False when there is
+    /// no such lease, which clients take for success.
+    pub async fn token_revoke(
+        &self,
+        caller: &Caller,
+        ask: Ask<'_>,
+        target: Target<'_>,
+        keep_children: bool,
+    ) -> Answer<bool> {
+        let (turn, pass) = self.admit(caller, ask.kind(audit::Kind::Auth)).await?;
+        turn.run(async {
+            let session = pass?;
+            let accessor = match self.find(&session, caller, &target).await {
+                Ok((accessor, _)) => accessor,
+                Err(VaultError::Forbidden(_)) => return Ok(false),
+                Err(error) => return Err(error),
+            };
+            self.revoke_row(&session.opened, caller, accessor, keep_children).await?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Marks a row revoked; with children, a cutoff in the same commit takes them along.
+    pub(super) async fn revoke_row(
+        &self,
+        opened: &Opened,
+        caller: &Caller,
+        accessor: Accessor,
+        keep_children: bool,
+    ) -> Result<(), VaultError> {
+        let at = row_at(accessor);
+        for _ in 0..TRIES {
+            let Some(entry) = opened.barrier.read_fresh::<Row>(&at).await? else { return Ok(()) };
+            let mut unit = opened.barrier.unit();
+            unit.expect_at::<Row>(&at, entry.revision);
+            unit.put(&at, &entry.value.revoke()).await?;
+            let mut cutoff = None;
+            if entry.value.has_children && !keep_children {
+                let made = Cutoff::new(Subject::Parent(accessor), self.now());
+                self.put_cutoff(&mut unit, &made).await?;
+                cutoff = Some(made);
+            }
+            unit.note(self.note(caller, "lease.revoked", &accessor.to_string()));
+            match self.commit(opened, unit).await {
+                Ok(revision) => {
+                    if let Some(cutoff) = cutoff {
+                        opened.cut(cutoff, revision);
+                    }
+                    opened.bump_epoch();
+                    return Ok(());
+                }
+                Err(VaultError::Contended) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(VaultError::Contended)
+    }
+
+    /// The lease that a request means, fresh from the store and standing.
+    async fn find(
+        &self,
+        session: &Session,
+        caller: &Caller,
+        target: &Target<'_>,
+    ) -> Result<(Accessor, Entry<Row>), VaultError> {
+        let opened = &session.opened;
+        let (accessor, missing) = match target {
+            Target::Own => (session.held.claims.jti, "bad token"),
+            Target::Token(token) => {
+                (self.verify_other(opened, token.expose()).await?.jti, "bad token")
+            }
+            Target::Accessor(text) => {
+                let parsed = text.parse::<Accessor>();
+                (parsed.map_err(|_| bad("invalid accessor"))?, "invalid accessor")
+            }
+        };
+        let entry = opened.barrier.read_fresh::<Row>(&row_at(accessor)).await?;
+        let entry = entry.ok_or_else(|| bad(missing))?;
+        let ended = entry.value.revoked || entry.value.ttl(self.now()).is_zero();
+        if ended || self.is_cut(opened, &entry.value) {
+            return Err(bad(missing));
+        }
+        let _ = caller;
+        Ok((accessor, entry))
+    }
+
+    /// The limits in force for the mount that a lease came from.
+    fn limits_of(&self, opened: &Opened, row: &Row) -> TtlLimits {
+        let mut id = [0; 16];
+        let known = hex::decode_to_slice(&row.attribution.mount_id, &mut id).is_ok();
+        match opened.mount_by_id(&id).filter(|_| known) {
+            Some(mount) => self.ttl_limits(&mount),
+            None => self.settings.ttl,
+        }
+    }
+
+    pub(super) fn ttl_limits(&self, mount: &crate::mounts::Mount) -> TtlLimits {
+        let mut limits = self.settings.ttl;
+        if mount.max_lease_ttl_seconds != 0 {
+            limits.max_ttl = Duration::from_secs(mount.max_lease_ttl_seconds);
+        }
+        if mount.default_lease_ttl_seconds != 0 {
+            limits.default_ttl = Duration::from_secs(mount.default_lease_ttl_seconds);
+        }
+        limits.default_ttl = limits.default_ttl.min(limits.max_ttl);
+        limits
+    }
+}
+
+impl Session {
+    /// Whether the deciding rule also grants `sudo`.
+    pub fn has_sudo(&self, ask: &Ask<'_>) -> bool {
+        let decision = self.acl.decide(&crate::access::Request {
+            operation: ask.operation,
+            path: ask.path.as_str(),
+            parameters: ask.parameters,
+            wrap_ttl: ask.wrap_ttl,
+        });
+        decision.root || (decision.allowed && decision.sudo)
+    }
+}
+
+fn missing_policies(opened: &Opened, names: &[String]) -> Vec<String> {
+    let policies = opened.policies.load();
+    names
+        .iter()
+        .flat_map(|n| n.split(','))
+        .map(|n| n.trim().to_lowercase())
+        .filter(|n| !n.is_empty() && policies.record(n).is_none())
+        .map(|n| format!("Policy {n:?} does not exist"))
+        .collect()
+}
+
+fn bad(text: &str) -> VaultError {
+    VaultError::Forbidden(text.to_owned())
+}
+
+pub(super) fn refused(error: LeaseError) -> VaultError {
+    VaultError::Invalid(error.to_string())
+}

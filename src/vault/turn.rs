@@ -1,0 +1,257 @@
+//! The door-guard of every use case: identify → decide → reserve → act → record.
+//! A `Turn` holds the audit permit; closing it is the only way to an answer.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::opened::Opened;
+use super::{Vault, VaultError};
+use crate::access::{Acl, Operation, Request};
+use crate::audit::{Decision, Draft, Kind, Outcome, Permit, Recorded, Unavailable, Who};
+use crate::clock::BootTime;
+use crate::lease::Verified;
+use crate::path::RequestPath;
+use crate::sensitive::SecretText;
+
+/// Every use case answers with this. The outer error means that nothing could be recorded, so
+/// nothing is said but that.
+pub type Answer<T> = Result<Recorded<Result<T, VaultError>>, Unavailable>;
+
+/// A request that was admitted to the log, and whether it may act.
+pub type Admitted = Result<(Turn, Result<Session, VaultError>), Unavailable>;
+
+/// Who asks, before anything is believed.
+pub struct Caller {
+    pub token: Option<SecretText>,
+    /// The address of the peer; `None` on the admin socket.
+    pub client: Option<IpAddr>,
+    pub request_id: String,
+    /// W3C trace id; empty if there is none.
+    pub trace_id: String,
+    pub received: BootTime,
+}
+
+/// What is asked, as policies see it.
+#[derive(Clone, Copy)]
+pub struct Ask<'a> {
+    pub operation: Operation,
+    pub path: &'a RequestPath,
+    /// Top level of the body, for policies with parameter rules.
+    pub parameters: Option<&'a Map<String, Value>>,
+    pub wrap_ttl: Option<Duration>,
+    /// Endpoints of operators need the `sudo` capability besides.
+    sudo: bool,
+    /// Waits until its entry is on disk. Reads need not.
+    durable: bool,
+    version: Option<u64>,
+    kind: Kind,
+    for_anyone: bool,
+}
+
+impl<'a> Ask<'a> {
+    pub fn new(operation: Operation, path: &'a RequestPath) -> Self {
+        let durable = !matches!(operation, Operation::Read | Operation::List | Operation::Scan);
+        Self {
+            operation,
+            path,
+            parameters: None,
+            wrap_ttl: None,
+            sudo: false,
+            durable,
+            version: None,
+            kind: Kind::Request,
+            for_anyone: false,
+        }
+    }
+
+    pub fn sudo(mut self, needed: bool) -> Self {
+        self.sudo = needed;
+        self
+    }
+
+    pub fn with(mut self, parameters: Option<&'a Map<String, Value>>) -> Self {
+        self.parameters = parameters;
+        self
+    }
+
+    pub fn at_version(mut self, version: Option<u64>) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Any lease will do; the use case itself shows each caller only what is his to see.
+    pub fn for_anyone(mut self) -> Self {
+        self.for_anyone = true;
+        self
+    }
+
+    pub fn kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+}
+
+/// A caller whose lease holds.
+pub struct Session {
+    pub opened: Arc<Opened>,
+    pub held: Arc<Verified>,
+    pub acl: Arc<Acl>,
+}
+
+/// A request that stands in the log's promise.
+pub struct Turn {
+    permit: Permit,
+    durable: bool,
+}
+
+impl Turn {
+    /// Performs `act` and records what came of it. No answer leaves without this.
+    pub async fn run<T>(self, act: impl Future<Output = Result<T, VaultError>>) -> Answer<T> {
+        let result = act.await;
+        self.close(result).await
+    }
+
+    /// Names a caller who was not known before the act: a login.
+    pub fn identify(&mut self, who: &Who<'_>) {
+        self.permit.identify(who);
+    }
+
+    pub async fn close<T>(self, result: Result<T, VaultError>) -> Answer<T> {
+        let code = match &result {
+            Ok(_) => "ok",
+            Err(error) => {
+                if let VaultError::Internal(detail) = error {
+                    tracing::error!(detail, "a request failed");
+                }
+                error.code()
+            }
+        };
+        // The status of the answer is the dialect's business; the code says the same.
+        let outcome = Outcome::new(0, code);
+        if self.durable {
+            self.permit.record_synced(outcome, result).await
+        } else {
+            self.permit.record(outcome, result)
+        }
+    }
+}
+
+impl Vault {
+    /// The lease behind the caller's token, and the rights of its policies.
+    pub async fn identify(&self, caller: &Caller) -> Result<Session, VaultError> {
+        let opened = self.opened()?;
+        let token = caller.token.as_ref().ok_or(VaultError::Unauthenticated)?;
+        let held = self.authenticate(&opened, token.expose(), caller.client).await?;
+        let acl = opened.acl_of(&held.claims.pol, self.now());
+        Ok(Session { opened, held, acl })
+    }
+
+    /// Decides and reserves: from here on the request stands in the log.
+    pub fn decide(
+        &self,
+        caller: &Caller,
+        who: Result<Session, VaultError>,
+        ask: Ask<'_>,
+    ) -> Admitted {
+        let mut draft = draft(caller, ask.operation.as_str(), ask.path.as_str(), ask.kind);
+        draft.version = ask.version;
+        let reserve = |draft: &Draft<'_>| -> Result<Turn, Unavailable> {
+            let permit = self.ports.audit.reserve(draft)?;
+            Ok(Turn { permit, durable: ask.durable || self.settings.audit_strict })
+        };
+        let session = match who {
+            Ok(session) => session,
+            Err(refused) => {
+                draft.decision = Decision::Unauthenticated;
+                return Ok((reserve(&draft)?, Err(refused)));
+            }
+        };
+        let accessor = session.held.claims.jti.to_string();
+        draft.who.accessor = &accessor;
+        draft.who.entity = &session.held.claims.sub;
+        draft.who.role = &session.held.claims.role;
+        draft.who.display = &session.held.row.attribution.display_name;
+        let decision = session.acl.decide(&Request {
+            operation: ask.operation,
+            path: ask.path.as_str(),
+            parameters: ask.parameters,
+            wrap_ttl: ask.wrap_ttl,
+        });
+        let rule = decision.rule.map(|r| format!("{} {}", r.policy, r.path)).unwrap_or_default();
+        draft.rule = &rule;
+        let narrow =
+            session.held.claims.permits(ask.path.as_str(), ask.operation.as_str(), caller.client);
+        let granted = ask.for_anyone || decision.allowed;
+        let allowed = granted && narrow && (!ask.sudo || decision.sudo);
+        draft.decision = if allowed { Decision::Allow } else { Decision::Deny };
+        let turn = reserve(&draft)?;
+        Ok((turn, if allowed { Ok(session) } else { Err(VaultError::Denied) }))
+    }
+
+    /// Identify, decide, reserve: the whole way in for an ordinary request.
+    pub async fn admit(&self, caller: &Caller, ask: Ask<'_>) -> Admitted {
+        let who = self.identify(caller).await;
+        self.decide(caller, who, ask)
+    }
+
+    /// The way in for the few endpoints that need no lease.
+    pub(super) fn admit_public(
+        &self,
+        caller: &Caller,
+        operation: &'static str,
+        path: &str,
+        kind: Kind,
+        durable: bool,
+    ) -> Result<Turn, Unavailable> {
+        let permit = self.ports.audit.reserve(&draft(caller, operation, path, kind))?;
+        Ok(Turn { permit, durable: durable || self.settings.audit_strict })
+    }
+
+    /// Records a request that was refused before any use case: malformed, unknown route. `path` is
+    /// shown as it came, percent-encoded.
+    pub async fn refuse(
+        &self,
+        caller: &Caller,
+        operation: &'static str,
+        path: &str,
+        error: VaultError,
+    ) -> Answer<()> {
+        let mut draft = draft(caller, operation, path, Kind::Request);
+        draft.decision = Decision::Deny;
+        let permit = self.ports.audit.reserve(&draft)?;
+        Turn { permit, durable: false }.close(Err(error)).await
+    }
+
+    /// Records a request of someone whose lease holds but whose path nobody answers; those without
+    /// a lease learn nothing about paths.
+    pub async fn no_route(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        path: &RequestPath,
+        error: VaultError,
+    ) -> Answer<()> {
+        let (turn, pass) = self.admit(caller, Ask::new(operation, path)).await?;
+        turn.close(pass.and(Err(error))).await
+    }
+}
+
+fn draft<'a>(caller: &'a Caller, operation: &'static str, path: &'a str, kind: Kind) -> Draft<'a> {
+    Draft {
+        kind,
+        request_id: &caller.request_id,
+        operation,
+        path,
+        version: None,
+        mount: "",
+        decision: Decision::Allow,
+        rule: "",
+        trace_id: &caller.trace_id,
+        started: caller.received,
+        who: Who { client: caller.client, ..Who::default() },
+    }
+}

@@ -1,0 +1,139 @@
+//! From a presented token to a lease that stands: signature once, row once, then from a cache that
+//! costs one digest and one atomic load.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ring::digest;
+
+use super::opened::Opened;
+use super::records::row_at;
+use super::{TRIES, Vault, VaultError};
+use crate::barrier::MountId;
+use crate::jwt::Unverified;
+use crate::lease::{Claims, Client, Cutoffs, Recheck, Refusal, Row, Standing, Verified};
+
+impl Vault {
+    /// The lease, verified and standing; a limited one has one use fewer afterwards.
+    ///
+    /// # Errors
+    /// `Unauthenticated` whatever is wrong with the token; `Unavailable` when its row can't be
+    /// read: revocation never fails open.
+    pub(super) async fn authenticate(
+        &self,
+        opened: &Opened,
+        token: &str,
+        client: Option<IpAddr>,
+    ) -> Result<Arc<Verified>, VaultError> {
+        let client = Client { address: client, certificate: None };
+        let key = digest_of(token);
+        // Read before anything it guards: a change after this line makes the entry stale.
+        let epoch = opened.epoch();
+        if let Some((passed, held)) = opened.verified.get(&key) {
+            if passed == epoch {
+                let cutoffs = opened.cutoffs.load();
+                match held.recheck(cutoffs.generation(), &client, self.now()) {
+                    Recheck::Stands(standing) => {
+                        return self.spend(opened, held, standing, &client).await;
+                    }
+                    Recheck::Refused(refusal) => return Err(refused(refusal)),
+                    Recheck::Stale => {}
+                }
+            }
+            let (held, standing) = self.look_at_row(opened, held.claims.clone(), &client).await?;
+            opened.verified.insert(key, (epoch, held.clone()));
+            return self.spend(opened, held, standing, &client).await;
+        }
+        let claims = Unverified::parse(token)
+            .and_then(|t| t.verify(&opened.keys, &opened.expect, self.now()))
+            .map_err(|error| {
+                tracing::debug!(%error, "a token was refused");
+                VaultError::Unauthenticated
+            })?;
+        let (held, standing) = self.look_at_row(opened, Arc::new(claims), &client).await?;
+        opened.verified.insert(key, (epoch, held.clone()));
+        self.spend(opened, held, standing, &client).await
+    }
+
+    /// Another's token, as a request names it: verified and standing, no use taken, no matter
+    /// from where it may be used.
+    pub(super) async fn verify_other(
+        &self,
+        opened: &Opened,
+        token: &str,
+    ) -> Result<Claims, VaultError> {
+        Unverified::parse(token)
+            .and_then(|t| t.verify(&opened.keys, &opened.expect, self.now()))
+            .ok()
+            .filter(|claims| !opened.cutoffs.load().kills(claims))
+            .ok_or_else(|| VaultError::Forbidden("bad token".into()))
+    }
+
+    async fn look_at_row(
+        &self,
+        opened: &Opened,
+        claims: Arc<Claims>,
+        client: &Client,
+    ) -> Result<(Arc<Verified>, Standing), VaultError> {
+        let row = opened.barrier.read::<Row>(&row_at(claims.jti)).await?;
+        let row = row.ok_or(VaultError::Unauthenticated)?.value;
+        let cutoffs = opened.cutoffs.load();
+        let (held, standing) =
+            Verified::new(claims, Arc::new(row), &cutoffs, client, self.now()).map_err(refused)?;
+        Ok((Arc::new(held), standing))
+    }
+
+    /// Takes one use from a limited lease: guarded, so that no use is given twice.
+    async fn spend(
+        &self,
+        opened: &Opened,
+        held: Arc<Verified>,
+        standing: Standing,
+        client: &Client,
+    ) -> Result<Arc<Verified>, VaultError> {
+        if !standing.counted {
+            return Ok(held);
+        }
+        let at = row_at(held.claims.jti);
+        for _ in 0..TRIES {
+            let _turn = opened.stripe(MountId::SYSTEM, &held.claims.jti.to_string()).await;
+            let entry =
+                opened.barrier.read_fresh::<Row>(&at).await?.ok_or(VaultError::Unauthenticated)?;
+            let cutoffs: Arc<Cutoffs> = opened.cutoffs.load_full();
+            crate::lease::check(&held.claims, Some(&entry.value), &cutoffs, client, self.now())
+                .map_err(refused)?;
+            let Some(row) = entry.value.spend() else { return Err(VaultError::Unauthenticated) };
+            let mut unit = opened.barrier.unit();
+            unit.expect_at::<Row>(&at, entry.revision);
+            unit.put(&at, &row).await?;
+            match unit.commit().await {
+                Ok(revision) => {
+                    opened.seen(revision);
+                    opened.bump_epoch();
+                    let spent = Verified::new(
+                        held.claims.clone(),
+                        Arc::new(row),
+                        &cutoffs,
+                        client,
+                        self.now(),
+                    );
+                    return Ok(spent.map_or(held, |(spent, _)| Arc::new(spent)));
+                }
+                Err(crate::barrier::BarrierError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(VaultError::Contended)
+    }
+}
+
+fn digest_of(token: &str) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
+    out
+}
+
+fn refused(refusal: Refusal) -> VaultError {
+    tracing::debug!(%refusal, "a lease was refused");
+    VaultError::Unauthenticated
+}
