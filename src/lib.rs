@@ -35,4 +35,5 @@ pub mod vault;
 
 // Edges: the dialect towards clients, PKCS#11 towards the HSM.
 pub mod hsm;
+pub mod http;
 pub mod wire;

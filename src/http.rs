@@ -1,0 +1,35 @@
+//! The dialect: wire in, wire out, and the one status map. A handler is extract → call → respond;
+//! it decides nothing, and it can answer only with what was recorded.
+//!
+//! * `serve`: accept loops; `dispatch`: from a request to its handler; `routes`: the table
+//! * `request`: caller, verb, path, fields; `reply`: envelope and status map
+//! * one file a resource: `kv`, `token`, `approle`, `lease`, `policy`, `mount`, `system`
+
+mod approle;
+mod dispatch;
+mod kv;
+mod lease;
+mod mount;
+mod policy;
+mod reply;
+mod request;
+mod routes;
+mod serve;
+mod system;
+mod token;
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::vault::Vault;
+
+pub use serve::{Peer, admin, network};
+
+/// The version that clients gate features on: a constant of the dialect, not ours.
+pub const DIALECT_VERSION: &str = "1.19.0";
+
+/// The service for every listener; who is at the other end comes with the connection ([`Peer`]).
+pub fn router(vault: Arc<Vault>) -> Router {
+    Router::new().fallback(dispatch::entry).with_state(vault)
+}

@@ -1,0 +1,288 @@
+//! From a request to its handler: method, namespace, body and path are checked here, once, in the
+//! order that clients know; whatever is refused is on record too.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::body::Body as HttpBody;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::reply::{Reply, Stop, body_refusal, released};
+use super::request::{Ctx, Verb, token, trace_id};
+use super::{Peer, routes, system};
+use crate::limits;
+use crate::mounts::EngineKind;
+use crate::path::RequestPath;
+use crate::vault::{Caller, Vault, VaultError};
+use crate::wire::json::Body;
+
+/// Every request of every listener.
+pub async fn entry(
+    State(vault): State<Arc<Vault>>,
+    request: Request<HttpBody>,
+) -> Response<HttpBody> {
+    let reply = route(&vault, request).await;
+    reply.into_response(vault.revision().map(|r| r.0))
+}
+
+async fn route(vault: &Arc<Vault>, request: Request<HttpBody>) -> Reply {
+    let (parts, body) = request.into_parts();
+    let peer = parts.extensions.get::<Peer>().copied();
+    let caller = caller(vault, &parts.headers, peer);
+    let target = parts.uri.path();
+    // Health is counted, not recorded: probes come by the thousand and say nothing.
+    if target == "/v1/sys/health" {
+        return system::health(vault, &parts.method, parts.uri.query());
+    }
+    if target == "/.well-known/jwks.json" && parts.method == Method::GET {
+        return system::jwks(vault, &caller).await;
+    }
+    let admin = matches!(peer, Some(Peer::Admin));
+    let incoming = Incoming {
+        method: parts.method,
+        headers: parts.headers,
+        query: parts.uri.query().map(str::to_owned),
+        admin,
+    };
+    let prepared = match target.strip_prefix("/v1/") {
+        Some(raw) => prepare(vault, caller, incoming, raw, body).await,
+        None => Err((caller, Refusal::new(StatusCode::NOT_FOUND, VaultError::NotFound))),
+    };
+    match prepared {
+        Ok(ctx) => handle(ctx).await,
+        Err((caller, refusal)) => refusal.record(vault, &caller, target).await,
+    }
+}
+
+struct Incoming {
+    method: Method,
+    headers: HeaderMap,
+    query: Option<String>,
+    admin: bool,
+}
+
+/// Refused before a route was known.
+struct Refusal {
+    status: StatusCode,
+    /// Texts of the answer; `None` takes the error's own.
+    texts: Option<Vec<String>>,
+    error: VaultError,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, error: VaultError) -> Self {
+        Self { status, texts: None, error }
+    }
+
+    fn bad(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, VaultError::invalid(text))
+    }
+
+    /// No words: what clients get for a method that no route has.
+    fn silent(status: StatusCode, error: VaultError) -> Self {
+        Self { status, texts: Some(Vec::new()), error }
+    }
+
+    async fn record(self, vault: &Vault, caller: &Caller, target: &str) -> Reply {
+        let (status, texts) = (self.status, self.texts);
+        // The path as it came: it may be what is wrong with the request.
+        match released(vault.refuse(caller, "malformed", target, self.error).await) {
+            Err(Stop::Reply(reply)) => reply,
+            Ok(Err(error)) => match texts {
+                Some(texts) => {
+                    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+                    Reply::plain_errors(status, &texts)
+                }
+                None => Reply::error(&error).with_status(status),
+            },
+            Ok(Ok(())) | Err(Stop::Bad(_)) => Reply::plain_errors(status, &[]),
+        }
+    }
+}
+
+async fn prepare(
+    vault: &Arc<Vault>,
+    caller: Caller,
+    incoming: Incoming,
+    raw: &str,
+    body: HttpBody,
+) -> Result<Ctx, (Caller, Refusal)> {
+    match check(incoming, raw, body).await {
+        Err(refusal) => Err((caller, refusal)),
+        Ok((verb, path, query, body, admin)) => {
+            let mut parameters = body.parameters();
+            if parameters.is_empty() {
+                parameters = query.parameters();
+            }
+            Ok(Ctx {
+                vault: vault.clone(),
+                caller,
+                verb,
+                path,
+                captured: Vec::new(),
+                mount: None,
+                query,
+                body,
+                parameters,
+                admin,
+            })
+        }
+    }
+}
+
+async fn check(
+    incoming: Incoming,
+    raw: &str,
+    body: HttpBody,
+) -> Result<(Verb, RequestPath, Body, Body, bool), Refusal> {
+    let query = Body::query(incoming.query.as_deref()).map_err(|e| Refusal::bad(e.to_string()))?;
+    let verb = Verb::of(&incoming.method, &query).map_err(|e| Refusal::bad(e.validation()))?;
+    let verb = verb.ok_or_else(|| {
+        Refusal::silent(StatusCode::METHOD_NOT_ALLOWED, VaultError::UnsupportedOperation)
+    })?;
+    let headers = &incoming.headers;
+    if header_text(headers, "x-vault-namespace")
+        .is_some_and(|n| !matches!(n, "/" | "root" | "root/"))
+    {
+        let error = VaultError::invalid("namespace not found");
+        return Err(Refusal::new(StatusCode::NOT_FOUND, error));
+    }
+    if header_text(headers, "x-vault-wrap-ttl").is_some_and(|t| !matches!(t, "0" | "0s")) {
+        return Err(Refusal::bad(
+            "response wrapping is not offered by this server; send the request without X-Vault-Wrap-TTL",
+        ));
+    }
+    let path = RequestPath::parse(raw).map_err(|e| Refusal::bad(e.to_string()))?;
+    let content_type = header_text(headers, header::CONTENT_TYPE.as_str());
+    if verb == Verb::Patch {
+        patch_type(content_type)?;
+    }
+    let body = match verb {
+        Verb::Write | Verb::Patch => {
+            let bytes = read(body).await?;
+            Body::read(content_type.filter(|_| verb == Verb::Write), &bytes).map_err(|e| {
+                let (status, text) = body_refusal(&e);
+                Refusal::new(status, VaultError::Invalid(text))
+            })?
+        }
+        // What else is sent with a read or a delete is not looked at.
+        _ => Body::default(),
+    };
+    Ok((verb, path, query, body, incoming.admin))
+}
+
+fn patch_type(content_type: Option<&str>) -> Result<(), Refusal> {
+    const WANTED: &str = "application/merge-patch+json";
+    let Some(given) = content_type else { return Err(Refusal::bad("mime: no media type")) };
+    let media = given.split(';').next().unwrap_or("").trim();
+    if media.eq_ignore_ascii_case(WANTED) {
+        return Ok(());
+    }
+    let shown: String = media.chars().filter(|c| !c.is_control()).take(100).collect();
+    let text = format!("PATCH requires Content-Type of {WANTED}, provided {shown}");
+    Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, VaultError::Invalid(text)))
+}
+
+/// The whole body, bounded in bytes and in time.
+async fn read(body: HttpBody) -> Result<bytes::Bytes, Refusal> {
+    let collected = Limited::new(body, limits::BODY_BYTES_MAX).collect();
+    match tokio::time::timeout(limits::BODY_DEADLINE, collected).await {
+        Err(_) => Err(Refusal::new(
+            StatusCode::REQUEST_TIMEOUT,
+            VaultError::invalid("the request body did not arrive within 30 s; send it again"),
+        )),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            VaultError::invalid("http: request body too large"),
+        )),
+        Ok(Err(_)) => Err(Refusal::bad("the request body could not be read")),
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+    }
+}
+
+/// A request whose path and fields are in order.
+async fn handle(mut ctx: Ctx) -> Reply {
+    let found = match ctx.path.as_str() {
+        "sys" => None,
+        path if path.starts_with("sys/") => routes::find(routes::SYSTEM, &path[4..], ctx.verb),
+        path => match ctx.vault.opened() {
+            // Closed: whatever the path, the use case says so.
+            Err(_) => return closed(&ctx).await,
+            Ok(opened) => match opened.resolve(path) {
+                None => {
+                    let shown = match ctx.verb {
+                        Verb::List | Verb::Scan => format!("{path}/"),
+                        _ => path.to_owned(),
+                    };
+                    return unrouted(&ctx, VaultError::NoRoute(shown)).await;
+                }
+                Some(resolved) => {
+                    let table = match resolved.mount.kind {
+                        EngineKind::Kv2 => routes::KV,
+                        EngineKind::Token => routes::TOKEN,
+                        EngineKind::AppRole => routes::APPROLE,
+                        EngineKind::System => &[],
+                    };
+                    let found = routes::find(table, &resolved.rest, ctx.verb);
+                    ctx.mount = Some(resolved.mount);
+                    found
+                }
+            },
+        },
+    };
+    let Some(found) = found else { return unrouted(&ctx, VaultError::UnsupportedPath).await };
+    let Some(handler) = found.handler else {
+        return unrouted(&ctx, VaultError::UnsupportedOperation).await;
+    };
+    ctx.captured = found.captured;
+    match (handler)(&ctx).await {
+        Ok(reply) | Err(Stop::Reply(reply)) => reply,
+        Err(Stop::Bad(error)) if found.public => {
+            recorded(ctx.vault.refuse(
+                &ctx.caller,
+                ctx.verb.operation().as_str(),
+                ctx.path.as_str(),
+                error,
+            ))
+            .await
+        }
+        // Those without a lease, or without the right, learn that before what else is wrong.
+        Err(Stop::Bad(error)) => unrouted(&ctx, error).await,
+    }
+}
+
+async fn unrouted(ctx: &Ctx, error: VaultError) -> Reply {
+    recorded(ctx.vault.no_route(&ctx.caller, ctx.verb.operation(), &ctx.path, error)).await
+}
+
+async fn closed(ctx: &Ctx) -> Reply {
+    unrouted(ctx, VaultError::Sealed).await
+}
+
+async fn recorded(answer: impl Future<Output = crate::vault::Answer<()>>) -> Reply {
+    match released(answer.await) {
+        Ok(Err(error)) => Reply::error(&error),
+        Err(Stop::Reply(reply)) => reply,
+        Ok(Ok(())) | Err(Stop::Bad(_)) => Reply::empty(),
+    }
+}
+
+fn caller(vault: &Vault, headers: &HeaderMap, peer: Option<Peer>) -> Caller {
+    let client: Option<IpAddr> = match peer {
+        Some(Peer::Network(address)) => Some(address.ip()),
+        Some(Peer::Admin) | None => None,
+    };
+    Caller {
+        token: token(headers),
+        client,
+        request_id: vault.random().uuid(),
+        trace_id: trace_id(headers),
+        received: vault.clock().boot(),
+    }
+}
+
+fn header_text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name).and_then(|v| v.to_str().ok()).filter(|v| !v.is_empty())
+}
