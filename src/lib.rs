@@ -37,3 +37,7 @@ pub mod vault;
 pub mod hsm;
 pub mod http;
 pub mod wire;
+
+// The command line, and the composition root.
+pub mod app;
+pub mod cli;

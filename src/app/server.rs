@@ -1,0 +1,292 @@
+//! From a configuration to a running vault, and back to nothing in order.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::{AppError, files};
+use crate::audit::{Audit, AuditConfig};
+use crate::cli::ServerArgs;
+use crate::clock::Clock;
+use crate::config::{Config, LogFormat};
+use crate::hsm::{Hsm, HsmConfig, pin};
+use crate::http;
+use crate::keyguard::Fault;
+use crate::lease::TtlLimits;
+use crate::limits;
+use crate::mounts::EngineKind;
+use crate::random::Random;
+use crate::sensitive::SecretText;
+use crate::store::embedded::{Embedded, Options, State};
+use crate::telemetry;
+use crate::vault::{Caller, Ports, Settings, Vault, VaultError};
+
+/// How long to wait before asking again for an HSM that is not there at start.
+const HSM_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Runs until a signal ends it.
+pub fn run(args: &ServerArgs) -> Result<(), AppError> {
+    // Everything this process makes is for its owner alone.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let config = Config::load(&args.config).map_err(|e| AppError::new(e.to_string()))?;
+    let format = match config.log.format {
+        LogFormat::Text => telemetry::LogFormat::Text,
+        LogFormat::Json => telemetry::LogFormat::Json,
+    };
+    telemetry::install(config.log.level.as_str(), format);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| AppError::new(format!("cannot start threads: {e}")))?;
+    runtime.block_on(serve(config, args.dev_root_token_file.as_deref()))
+}
+
+/// What runs, in the order it is shut down.
+struct Parts {
+    vault: Arc<Vault>,
+    audit: Arc<Audit>,
+    store: Arc<Embedded>,
+    hsm: Arc<Hsm>,
+}
+
+async fn serve(config: Config, dev_token_file: Option<&Path>) -> Result<(), AppError> {
+    let parts = build(&config).await?;
+    let opened = parts.vault.open().await;
+    match (&opened, dev_token_file) {
+        (Ok(()), None) => {}
+        (_, Some(file)) => prepare_dev(&parts.vault, opened, file).await?,
+        (Err(VaultError::NotInitialised), None) => {
+            tracing::warn!("this vault is new: initialise it with PUT sys/init");
+        }
+        // It listens all the same: health must say what is wrong, and it may come back.
+        (Err(error), None) => tracing::error!(%error, "the vault could not be opened yet"),
+    }
+
+    let address = config.listener.address;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|e| AppError::new(format!("cannot listen on {address}: {e}")))?;
+    let bound = listener.local_addr().map_err(|e| AppError::new(e.to_string()))?;
+    let admin = admin_socket(&config.admin.socket)?;
+    announce(&config, bound, dev_token_file);
+
+    let (stop, stopping) = watch::channel(false);
+    let router = http::router(parts.vault.clone());
+    let network = tokio::spawn(http::network(listener, router.clone(), stopping.clone()));
+    let admin = tokio::spawn(http::admin(admin, router, stopping));
+    let supervisor = tokio::spawn(parts.vault.clone().supervise());
+    let failure = tokio::select! {
+        () = signalled() => None,
+        reason = parts.store.failed() => Some(reason),
+    };
+    tracing::info!("stopping: requests under way are finished first");
+    let _ = stop.send(true);
+    let _ = network.await;
+    let _ = admin.await;
+    supervisor.abort();
+    let _ = std::fs::remove_file(&config.admin.socket);
+    shut_down(parts).await;
+    match failure {
+        None => Ok(()),
+        Some(reason) => Err(AppError::new(format!(
+            "the store failed and took no more writes: {reason}; start again to recover"
+        ))),
+    }
+}
+
+async fn build(config: &Config) -> Result<Parts, AppError> {
+    let clock = Clock::system();
+    let random = Random::system();
+    let directory = &config.storage.directory;
+    files::private_directory(directory)
+        .map_err(|e| AppError::new(format!("cannot create {}: {e}", directory.display())))?;
+    let store = open_store(config, &clock).await?;
+    let mut audit = AuditConfig::new(&config.audit.directory);
+    audit.segment_bytes = u64::from(config.audit.rotate_mb) << 20;
+    let audit =
+        Audit::open(audit, clock.clone(), &random).map_err(|e| AppError::new(e.to_string()))?;
+    let hsm = start_hsm(config, &clock, &random).await?;
+    let (trouble, head) = (store.clone(), store.clone());
+    let ports = Ports {
+        store: store.clone(),
+        wrap: hsm.clone(),
+        sign: hsm.clone(),
+        admin: hsm.clone(),
+        watch: hsm.clone(),
+        audit: audit.clone(),
+        clock,
+        random,
+        store_trouble: Arc::new(move || match trouble.state().state {
+            State::Ok => None,
+            State::Full(reason) => Some(format!("no room for writes: {reason}")),
+            State::Failed(reason) => Some(format!("no more writes until a restart: {reason}")),
+        }),
+        journal_head: Arc::new(move || head.journal_head().hash),
+    };
+    let settings = Settings {
+        cluster_name: config.cluster_name.clone(),
+        ttl: TtlLimits {
+            default_ttl: config.lease.default_ttl,
+            max_ttl: config.lease.max_ttl,
+            hard_max: limits::LEASE_HARD_MAX,
+        },
+        max_offline: config.hsm.max_offline,
+        kv_max_versions: config.kv.max_versions,
+        cache_bytes: usize::try_from(config.storage.cache_mb).unwrap_or(32) << 20,
+        audit_strict: config.audit.strict,
+    };
+    Ok(Parts { vault: Vault::new(ports, settings), audit, store, hsm })
+}
+
+async fn open_store(config: &Config, clock: &Clock) -> Result<Arc<Embedded>, AppError> {
+    let directory = config.storage.directory.join("store");
+    let options =
+        Options { cache_bytes: u64::from(config.storage.cache_mb) << 19, ..Options::default() };
+    let clock = clock.clone();
+    let opened =
+        tokio::task::spawn_blocking(move || Embedded::open(&directory, options, clock)).await;
+    let opened = opened
+        .map_err(|e| AppError::new(e.to_string()))?
+        .map_err(|e| AppError::new(e.to_string()))?;
+    let report = opened.report;
+    tracing::info!(
+        torn_bytes = report.torn_bytes,
+        replayed = report.replayed_frames,
+        index_rebuilt = report.index_rebuilt.as_deref().unwrap_or("no"),
+        "the store is open"
+    );
+    Ok(Arc::new(opened.store))
+}
+
+/// A device that doesn't answer is waited for; what needs an operator ends the start.
+async fn start_hsm(config: &Config, clock: &Clock, random: &Random) -> Result<Arc<Hsm>, AppError> {
+    loop {
+        let pin = pin::read(&config.hsm.pin_file).map_err(|e| AppError::new(e.to_string()))?;
+        let mut hsm =
+            HsmConfig::new(config.hsm.module.clone(), config.hsm.token_label.clone(), pin);
+        hsm.workers = config.hsm.workers;
+        hsm.dev = config.hsm.dev;
+        let (clock, random) = (clock.clone(), random.clone());
+        let started = tokio::task::spawn_blocking(move || Hsm::start(hsm, clock, random)).await;
+        match started.map_err(|e| AppError::new(e.to_string()))? {
+            Ok(hsm) => return Ok(hsm),
+            Err(Fault::Unavailable { reason, .. }) => {
+                tracing::warn!(reason, "the HSM does not answer; asking again");
+                tokio::time::sleep(HSM_PATIENCE).await;
+            }
+            Err(fault) => {
+                return Err(AppError::new(format!(
+                    "{fault}; `strongroom hsm doctor --config FILE` says more"
+                )));
+            }
+        }
+    }
+}
+
+/// What `dev` promises before it listens: initialised, open, `secret/` mounted, a root lease in
+/// its file.
+async fn prepare_dev(
+    vault: &Vault,
+    opened: Result<(), VaultError>,
+    file: &Path,
+) -> Result<(), AppError> {
+    let caller = Caller {
+        token: None,
+        client: None,
+        request_id: vault.random().uuid(),
+        trace_id: String::new(),
+        received: vault.clock().boot(),
+    };
+    let failed = |e: VaultError| AppError::new(format!("dev could not prepare the vault: {e}"));
+    let unaudited = |e: crate::audit::Unavailable| AppError::new(e.to_string());
+    let minted = match opened {
+        Ok(()) => None,
+        Err(VaultError::NotInitialised) => {
+            let answer = vault.initialise(&caller).await.map_err(unaudited)?;
+            Some(answer.release().map_err(failed)?)
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    vault.ensure_mount("secret/", EngineKind::Kv2).await.map_err(failed)?;
+    let kept = match std::fs::read_to_string(file) {
+        Ok(text) if minted.is_none() => {
+            vault.is_root_lease(&SecretText::new(text.trim().to_owned())).await
+        }
+        _ => false,
+    };
+    if kept {
+        return Ok(());
+    }
+    let root = match minted {
+        Some(root) => root,
+        None => {
+            let answer = vault.new_root_lease(&caller).await.map_err(unaudited)?;
+            answer.release().map_err(failed)?
+        }
+    };
+    files::replace_private(file, format!("{}\n", root.expose()).as_bytes())
+        .map_err(|e| AppError::new(format!("cannot write {}: {e}", file.display())))
+}
+
+fn admin_socket(path: &Path) -> Result<UnixListener, AppError> {
+    // The store's lock says that nobody else serves this directory: what is there is a leftover.
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            return Err(AppError::new(format!("cannot replace {}: {e}", path.display())));
+        }
+        _ => {}
+    }
+    UnixListener::bind(path)
+        .map_err(|e| AppError::new(format!("cannot listen on {}: {e}", path.display())))
+}
+
+/// On standard output, for people and for scripts; never a token.
+fn announce(config: &Config, bound: std::net::SocketAddr, dev_token_file: Option<&Path>) {
+    let mut text = format!("listening on http://{bound}\n");
+    if let Some(file) = dev_token_file {
+        let file = file.display();
+        text.push_str(&format!(
+            "root token in {file}\ndata in {}\naudit log in {}\n\nTry:\n  \
+             export VAULT_ADDR=http://{bound} VAULT_TOKEN=\"$(cat '{file}')\"\n  \
+             strongroom kv put secret/hello name=world\n  \
+             strongroom kv get secret/hello\n",
+            config.storage.directory.display(),
+            config.audit.directory.display(),
+        ));
+    }
+    let mut out = std::io::stdout();
+    // Nobody listening to standard output is no reason to stop.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+async fn signalled() {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals can't be awaited; only kill -9 stops this process");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// The log first gets its last signature from the HSM; then store, then HSM.
+async fn shut_down(parts: Parts) {
+    let Parts { vault, audit, store, hsm } = parts;
+    audit.close().await;
+    vault.close(crate::vault::Phase::Waiting("stopping".into())).await;
+    let ended = tokio::task::spawn_blocking(move || {
+        if let Err(error) = store.close() {
+            tracing::error!(%error, "the store did not close cleanly; it recovers at the next start");
+        }
+        hsm.shutdown();
+    });
+    let _ = ended.await;
+}

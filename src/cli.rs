@@ -1,0 +1,252 @@
+//! The command line: what is typed, and the commands that speak HTTP like any other client.
+//!
+//! Exit codes: 0 done; 1 wrong usage or a local failure (nothing was sent, or the answer could not
+//! be used); 2 the server refused, failed or could not be reached. `operator status` answers 2 for
+//! a sealed vault. `audit verify` has codes of its own (its help lists them).
+//! Not here: `server`, `dev`, `hsm` and `audit`, whose work other modules do; they are parsed here
+//! and run by `main`.
+//!
+//! * `client`: HTTP over TCP or a Unix socket
+//! * `environment`: address and token from flags, environment and the token file
+//! * `input`: `k=v` pairs, `@file`, stdin, prompts
+//! * `output`: tables, JSON, one field
+//! * `error`: what went wrong and what to do, with its exit code
+//! * one file per group of commands: `kv`, `lease`, `login`, `operator`, `policy`, `token`
+
+pub mod client;
+mod environment;
+mod error;
+mod input;
+mod kv;
+mod lease;
+mod login;
+mod operator;
+mod output;
+mod policy;
+mod prompt;
+mod token;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use error::CliError;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 wrong usage or a local failure; 2 the server refused, failed or could not be
+reached (operator status: or is sealed). audit verify: 0 intact, 1 tampered with, 2 intact but the
+tail is unproven, 3 wrong usage or unreadable.
+
+Address and token come from flags, from the environment (STRONGROOM_ADDR, STRONGROOM_TOKEN,
+STRONGROOM_TOKEN_FILE; then the same with BAO_ and VAULT_), or from ~/.vault-token.";
+
+/// A secrets vault whose root of trust is an HSM.
+#[derive(Debug, Parser)]
+#[command(name = "strongroom", version, arg_required_else_help = true, after_help = EXIT_CODES)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What was asked for; `main` dispatches it.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server
+    Server(ServerArgs),
+    /// Run a server for development: makes a software token, initialises, logs in
+    Dev(DevArgs),
+    /// Look at the HSM without a running server
+    #[command(subcommand)]
+    Hsm(HsmCommand),
+    /// Check an audit log without a running server
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    #[command(flatten)]
+    Remote(Remote),
+}
+
+#[derive(Debug, Args)]
+pub struct ServerArgs {
+    /// The configuration; config/strongroom.toml explains every key
+    #[arg(long, env = "STRONGROOM_CONFIG", value_name = "FILE")]
+    pub config: PathBuf,
+    /// Set by `dev`: prepare the vault and write its root lease here before listening
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub dev_root_token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct DevArgs {
+    /// Where to listen; port 0 lets the operating system choose
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8200")]
+    pub listen: SocketAddr,
+    /// Directory of the token, the data and the written configuration
+    #[arg(long, value_name = "DIR", default_value = ".dev")]
+    pub data: PathBuf,
+    /// Where the root token is written [default: root-token in the data directory]
+    #[arg(long, value_name = "FILE")]
+    pub root_token_file: Option<PathBuf>,
+}
+
+impl DevArgs {
+    pub fn root_token_path(&self) -> PathBuf {
+        self.root_token_file.clone().unwrap_or_else(|| self.data.join("root-token"))
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum HsmCommand {
+    /// Explain what stands between this configuration and its HSM
+    Doctor(ServerArgs),
+    /// List slots, tokens and keys
+    List(ServerArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Verify a log (exits with 0 intact, 1 tampered with, 2 intact but the tail is unproven, 3 wrong
+    /// usage or unreadable)
+    Verify(AuditVerifyArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct AuditVerifyArgs {
+    /// Directory of the log, or one segment
+    pub path: PathBuf,
+    /// Public keys of the checkpoints [default: audit.pub beside the log]
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// A checkpoint that was kept elsewhere; shows that this is not an old copy
+    #[arg(long, value_name = "FILE")]
+    pub anchor: Option<PathBuf>,
+}
+
+/// Commands that speak to a server over HTTP.
+#[derive(Debug, Subcommand)]
+pub enum Remote {
+    /// Log in and keep the token in the token file
+    Login(login::LoginArgs),
+    /// Read and write versioned secrets
+    #[command(subcommand)]
+    Kv(kv::KvCommand),
+    /// Look up, renew and revoke leases
+    #[command(subcommand)]
+    Lease(lease::LeaseCommand),
+    /// Create, look up, renew and revoke tokens
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Read and write policies
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// State of the server; seal and unseal
+    #[command(subcommand)]
+    Operator(operator::OperatorCommand),
+}
+
+/// Reads the arguments of this process. Help exits with 0; usage errors print and exit with 1, but
+/// for `audit` with 3, where 1 would say that a log was tampered with.
+pub fn parse() -> Result<Command, ExitCode> {
+    let args = normalised(std::env::args_os());
+    let usage = usage_code(&args);
+    CommandLine::try_parse_from(args).map(|line| line.command).map_err(|e| {
+        // Where not even stderr takes the message, the exit code still says it.
+        let _ = e.print();
+        ExitCode::from(if e.use_stderr() { usage } else { 0 })
+    })
+}
+
+fn usage_code(args: &[OsString]) -> u8 {
+    if args.get(1).is_some_and(|command| command == "audit") { error::AUDIT } else { error::LOCAL }
+}
+
+/// Runs a command that speaks HTTP: prints, and says how it went.
+pub fn run(command: Remote) -> ExitCode {
+    let outcome = match command {
+        Remote::Login(args) => login::run(args),
+        Remote::Kv(command) => kv::run(command),
+        Remote::Lease(command) => lease::run(command),
+        Remote::Token(command) => token::run(command),
+        Remote::Policy(command) => policy::run(command),
+        Remote::Operator(command) => operator::run(command),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(e) => {
+            eprintln!("Error: {e}");
+            e.exit_code()
+        }
+    }
+}
+
+/// Vault's users type `-field=x`: a single dash before a long name is taken as two.
+fn normalised(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut after_separator = false;
+    args.map(|arg| {
+        after_separator |= arg == "--";
+        match arg.to_str() {
+            Some(text) if !after_separator && is_long_with_one_dash(text) => {
+                format!("-{text}").into()
+            }
+            _ => arg,
+        }
+    })
+    .collect()
+}
+
+fn is_long_with_one_dash(text: &str) -> bool {
+    let name = text.strip_prefix('-').unwrap_or("").split('=').next().unwrap_or("");
+    name.len() > 1 && name.starts_with(|c: char| c.is_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn command(args: &[&str]) -> Result<Command, clap::Error> {
+        let args = std::iter::once("strongroom").chain(args.iter().copied());
+        CommandLine::try_parse_from(normalised(args.map(OsString::from))).map(|line| line.command)
+    }
+
+    #[test]
+    fn the_command_tree_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn a_single_dash_before_a_long_name_is_accepted_and_values_are_left_alone() {
+        let args = ["kv", "-field=x", "--a", "-", "k=-", "-h", "--", "-field"];
+        let wanted = ["kv", "--field=x", "--a", "-", "k=-", "-h", "--", "-field"];
+        assert_eq!(normalised(args.iter().map(OsString::from)), wanted.map(OsString::from));
+        assert!(matches!(
+            command(&["kv", "get", "-field=a", "-version=2", "secret/x"]),
+            Ok(Command::Remote(Remote::Kv(_)))
+        ));
+    }
+
+    #[test]
+    fn dev_puts_the_root_token_into_its_data_directory() {
+        let Ok(Command::Dev(args)) = command(&["dev", "--data", "/d", "--listen", "127.0.0.1:0"])
+        else {
+            panic!("dev does not parse");
+        };
+        assert_eq!(args.root_token_path(), PathBuf::from("/d/root-token"));
+    }
+
+    #[test]
+    fn a_usage_error_of_audit_is_not_taken_for_a_verdict() {
+        assert_eq!(usage_code(&["strongroom", "audit", "x"].map(OsString::from)), 3);
+        assert_eq!(usage_code(&["strongroom", "kv", "audit"].map(OsString::from)), 1);
+    }
+
+    #[test]
+    fn the_server_needs_a_configuration() {
+        assert!(command(&["server", "--config", "f"]).is_ok());
+        assert!(command(&["hsm", "doctor", "--config", "f"]).is_ok());
+        assert!(command(&["audit", "verify", "d", "--key", "k", "--anchor", "a"]).is_ok());
+    }
+}

@@ -1,0 +1,228 @@
+//! A thin HTTP/1.1 client: one connection a call, over TCP or a Unix socket, with deadlines and a
+//! bound on what it reads. Follows no redirects: a token goes only where it was told to go.
+//! No TLS: an https address is refused, never downgraded.
+
+mod answer;
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::client::conn::http1;
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
+use hyper::{Method, Request, Uri};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+
+pub use answer::{Answer, Object, text_of};
+
+use super::error::CliError;
+use crate::limits;
+use crate::sensitive::SecretText;
+
+const MERGE_PATCH: &str = "application/merge-patch+json";
+
+/// One server, and who asks it.
+#[derive(Debug)]
+pub struct Client {
+    address: String,
+    target: Target,
+    token: Option<SecretText>,
+    namespace: Option<String>,
+}
+
+#[derive(Debug)]
+enum Target {
+    /// Host as a name, an IPv4 address or an IPv6 address in brackets; port.
+    Tcp(String, u16),
+    Unix(PathBuf),
+}
+
+impl Client {
+    /// `address` is `http://HOST[:PORT]` or `unix:///PATH`.
+    pub fn new(address: &str) -> Result<Self, CliError> {
+        let target = target(address).ok_or_else(|| {
+            CliError::usage(format!(
+                "the address {address:?} is not of the form http://HOST:PORT or unix:///PATH\
+                 {}; set --address or STRONGROOM_ADDR",
+                if address.starts_with("https:") { " (this client has no TLS)" } else { "" }
+            ))
+        })?;
+        Ok(Self { address: address.to_owned(), target, token: None, namespace: None })
+    }
+
+    pub fn with_token(self, token: Option<SecretText>) -> Self {
+        Self { token, ..self }
+    }
+
+    pub fn with_namespace(self, namespace: Option<String>) -> Self {
+        Self { namespace, ..self }
+    }
+
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// `path` as a person writes it, without `/v1/`; it is encoded here. `query` is sent as it is.
+    pub fn get(&self, path: &str, query: &str) -> Result<Answer, CliError> {
+        self.call("GET", path, query, None)
+    }
+
+    pub fn list(&self, path: &str) -> Result<Answer, CliError> {
+        self.call("LIST", path, "", None)
+    }
+
+    pub fn put(&self, path: &str, body: &impl Serialize) -> Result<Answer, CliError> {
+        self.call("PUT", path, "", Some(encoded(body)?))
+    }
+
+    /// A JSON merge patch (RFC 7386).
+    pub fn patch(&self, path: &str, body: &impl Serialize) -> Result<Answer, CliError> {
+        self.call("PATCH", path, "", Some(encoded(body)?))
+    }
+
+    pub fn delete(&self, path: &str) -> Result<Answer, CliError> {
+        self.call("DELETE", path, "", None)
+    }
+
+    fn call(
+        &self,
+        method: &'static str,
+        path: &str,
+        query: &str,
+        body: Option<Bytes>,
+    ) -> Result<Answer, CliError> {
+        let request = self.request(method, path, query, body)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| CliError::Io { doing: "start the client", source })?;
+        let (status, body) = runtime
+            .block_on(async {
+                tokio::time::timeout(limits::CLIENT_CALL_MAX, self.send(request)).await
+            })
+            .unwrap_or_else(|_| {
+                Err(format!("no complete answer within {} s", limits::CLIENT_CALL_MAX.as_secs()))
+            })
+            .map_err(|reason| CliError::Unreachable { address: self.address.clone(), reason })?;
+        let body = String::from_utf8(body.into())
+            .map_err(|_| CliError::Answer("it is not UTF-8".into()))?;
+        Answer::new(method, path, status, body)
+    }
+
+    fn request(
+        &self,
+        method: &'static str,
+        path: &str,
+        query: &str,
+        body: Option<Bytes>,
+    ) -> Result<Request<Full<Bytes>>, CliError> {
+        let wrong = |e: hyper::http::Error| CliError::usage(format!("the path is unusable: {e}"));
+        let host = match &self.target {
+            Target::Tcp(host, port) => format!("{host}:{port}"),
+            Target::Unix(_) => "localhost".into(),
+        };
+        let mut uri = format!("/v1/{}", encode_path(path));
+        if !query.is_empty() {
+            uri = format!("{uri}?{query}");
+        }
+        let mut request = Request::builder()
+            .method(Method::from_bytes(method.as_bytes()).map_err(|e| wrong(e.into()))?)
+            .uri(uri)
+            .header(HOST, host)
+            // Agents and proxies may demand it: browsers and naive forgeries don't send it.
+            .header("x-vault-request", "true");
+        if body.is_some() {
+            let kind = if method == "PATCH" { MERGE_PATCH } else { "application/json" };
+            request = request.header(CONTENT_TYPE, kind);
+        }
+        if let Some(namespace) = &self.namespace {
+            request = request.header("x-vault-namespace", namespace);
+        }
+        if let Some(token) = &self.token {
+            // The token goes into the one header that is there for it.
+            let mut value = HeaderValue::from_str(token.expose()).map_err(|_| {
+                CliError::usage("the token has characters that no token has; log in again")
+            })?;
+            value.set_sensitive(true);
+            request = request.header("x-vault-token", value);
+        }
+        request.body(Full::new(body.unwrap_or_default())).map_err(wrong)
+    }
+
+    /// The reason for a failure as text: whatever it is, the person's next step is the same.
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), String> {
+        match &self.target {
+            Target::Tcp(host, port) => {
+                let host = host.trim_matches(['[', ']']);
+                let stream = connected(TcpStream::connect((host, *port))).await?;
+                // One small request: it should leave at once. Where this fails, it leaves later.
+                let _ = stream.set_nodelay(true);
+                exchange(stream, request).await
+            }
+            Target::Unix(path) => {
+                exchange(connected(UnixStream::connect(path)).await?, request).await
+            }
+        }
+    }
+}
+
+async fn connected<S>(connecting: impl Future<Output = std::io::Result<S>>) -> Result<S, String> {
+    match tokio::time::timeout(limits::CLIENT_CONNECT_MAX, connecting).await {
+        Ok(outcome) => outcome.map_err(|e| e.to_string()),
+        Err(_) => Err(format!("no connection within {} s", limits::CLIENT_CONNECT_MAX.as_secs())),
+    }
+}
+
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
+    // The connection's own error reaches us through the request it breaks.
+    let driver = tokio::spawn(connection);
+    let response = sender.send_request(request).await.map_err(|e| e.to_string())?;
+    let status = response.status().as_u16();
+    let body = Limited::new(response.into_body(), limits::CLIENT_ANSWER_BYTES_MAX);
+    let body = body.collect().await.map_err(|e| e.to_string())?.to_bytes();
+    driver.abort();
+    Ok((status, body))
+}
+
+fn target(address: &str) -> Option<Target> {
+    if let Some(path) = address.strip_prefix("unix://") {
+        return path.starts_with('/').then(|| Target::Unix(path.into()));
+    }
+    let uri: Uri = address.parse().ok()?;
+    let plain = uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/");
+    let authority = uri.authority()?;
+    // User information in an address would be a password on a command line.
+    let usable = plain && uri.query().is_none() && !authority.as_str().contains('@');
+    usable.then(|| Target::Tcp(authority.host().to_owned(), authority.port_u16().unwrap_or(80)))
+}
+
+fn encoded(body: &impl Serialize) -> Result<Bytes, CliError> {
+    // The error's text is not shown: it could quote the value.
+    serde_json::to_vec(body)
+        .map(Bytes::from)
+        .map_err(|_| CliError::usage("the values cannot be written as JSON"))
+}
+
+/// Percent-encodes all but RFC 3986's unreserved characters and `/`.
+fn encode_path(path: &str) -> String {
+    path.trim_start_matches('/').bytes().fold(String::new(), |mut out, b| {
+        match b {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                out.push(b.into());
+            }
+            _ => out.push_str(&format!("%{b:02X}")),
+        }
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests;

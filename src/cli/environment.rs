@@ -1,0 +1,137 @@
+//! Where the server is and who calls: flags first, then the environment (STRONGROOM_…, BAO_…,
+//! VAULT_…, in this order), then the token file that other clients of this dialect use as well.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::client::Client;
+use super::error::CliError;
+use crate::sensitive::SecretText;
+
+const PREFIXES: [&str; 3] = ["STRONGROOM_", "BAO_", "VAULT_"];
+const ADDRESS_DEFAULT: &str = "http://127.0.0.1:8200";
+
+/// How to reach the server. There is no flag for a token: other processes can see flags.
+#[derive(Debug, Default, Args)]
+pub struct Connection {
+    /// Where the server is: http://HOST:PORT or unix:///PATH [env: STRONGROOM_ADDR, BAO_ADDR,
+    /// VAULT_ADDR; default: http://127.0.0.1:8200]
+    #[arg(long, value_name = "URL")]
+    pub address: Option<String>,
+    /// File with the token [env: STRONGROOM_TOKEN or STRONGROOM_TOKEN_FILE, BAO_…, VAULT_…;
+    /// default: ~/.vault-token]
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Namespace of the request
+    #[arg(long, value_name = "NAME")]
+    pub namespace: Option<String>,
+}
+
+impl Connection {
+    /// A client with the caller's token, if there is one anywhere.
+    pub(super) fn client(&self) -> Result<Client, CliError> {
+        Ok(self.anonymous()?.with_token(self.token()?))
+    }
+
+    /// A client that shows no token.
+    pub(super) fn anonymous(&self) -> Result<Client, CliError> {
+        let address = self.address.clone().or_else(|| variable("ADDR"));
+        let namespace = self.namespace.clone().or_else(|| variable("NAMESPACE"));
+        let client = Client::new(address.as_deref().unwrap_or(ADDRESS_DEFAULT))?;
+        Ok(client.with_namespace(namespace))
+    }
+
+    fn token(&self) -> Result<Option<SecretText>, CliError> {
+        if let Some(path) = &self.token_file {
+            return read_token(path).map(Some);
+        }
+        if let Some(token) = variable("TOKEN") {
+            return Ok(Some(SecretText::new(token)));
+        }
+        if let Some(path) = variable("TOKEN_FILE") {
+            return read_token(Path::new(&path)).map(Some);
+        }
+        match token_file() {
+            Some(path) if path.exists() => read_token(&path).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// The first of STRONGROOM_`name`, BAO_`name`, VAULT_`name` that is set and not empty.
+pub(super) fn variable(name: &str) -> Option<String> {
+    first_of(name, |full| std::env::var(full).ok())
+}
+
+fn first_of(name: &str, read: impl Fn(&str) -> Option<String>) -> Option<String> {
+    PREFIXES.iter().find_map(|prefix| read(&format!("{prefix}{name}")).filter(|v| !v.is_empty()))
+}
+
+/// ~/.vault-token, which bao, vault and their libraries read too.
+pub(super) fn token_file() -> Option<PathBuf> {
+    std::env::home_dir().map(|home| home.join(".vault-token"))
+}
+
+fn read_token(path: &Path) -> Result<SecretText, CliError> {
+    let text = fs::read_to_string(path).map(SecretText::new).map_err(|source| CliError::File {
+        doing: "read",
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(SecretText::new(text.expose().trim().to_owned()))
+}
+
+/// Replaces the token file in one step, readable by its owner alone from the first moment.
+pub(super) fn store_token(path: &Path, token: &SecretText) -> Result<(), CliError> {
+    let beside = path.with_extension(format!("new-{}", std::process::id()));
+    let write = || {
+        let mut file =
+            fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+        // The token is what this file is for.
+        file.write_all(token.expose().as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    };
+    write().map_err(|source| {
+        // What is left of a failed attempt is of no use; the first error is the one to tell.
+        let _ = fs::remove_file(&beside);
+        CliError::File { doing: "write the token to", path: path.to_owned(), source }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn our_own_variables_win_over_the_older_names_and_empty_ones_do_not_count() {
+        let value = |set: &[(&str, &str)]| {
+            first_of("ADDR", |name| {
+                set.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
+            })
+        };
+        let all = [("VAULT_ADDR", "v"), ("BAO_ADDR", "b"), ("STRONGROOM_ADDR", "s")];
+        assert_eq!(value(&all).as_deref(), Some("s"));
+        assert_eq!(value(&all[..2]).as_deref(), Some("b"));
+        assert_eq!(value(&[("BAO_ADDR", ""), ("VAULT_ADDR", "v")]).as_deref(), Some("v"));
+        assert_eq!(value(&[]), None);
+    }
+
+    #[test]
+    fn the_token_file_is_replaced_whole_and_only_its_owner_reads_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(".vault-token");
+        fs::write(&path, "an older and much longer token").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        store_token(&path, &SecretText::new("t1".into())).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(read_token(&path).unwrap().expose(), "t1");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,73 @@
+//! `operator status|seal|unseal`: the state of a server, and closing and opening it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::client::Client;
+use super::environment::Connection;
+use super::error::{CliError, REMOTE};
+use super::output::Output;
+
+#[derive(Debug, Subcommand)]
+pub enum OperatorCommand {
+    /// Show whether the server is initialised and open; exits with 2 while it is sealed
+    Status(Where),
+    /// Close the vault: keys are erased from its memory
+    Seal(Where),
+    /// Open the vault again
+    Unseal(Where),
+}
+
+#[derive(Debug, Args)]
+pub struct Where {
+    /// The server's administration socket, which asks for no token: who may open it may use it
+    #[arg(long, value_name = "PATH", conflicts_with = "address")]
+    socket: Option<PathBuf>,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub fn run(command: OperatorCommand) -> Result<ExitCode, CliError> {
+    match command {
+        OperatorCommand::Status(place) => status(&place),
+        OperatorCommand::Seal(place) => {
+            place.client()?.put("sys/seal", &json!({}))?.ok()?;
+            place.output.done("Sealed. Open it again with: strongroom operator unseal")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        OperatorCommand::Unseal(place) => {
+            place.client()?.put("sys/unseal", &json!({}))?.ok()?;
+            status(&place)
+        }
+    }
+}
+
+fn status(place: &Where) -> Result<ExitCode, CliError> {
+    let answer = place.client()?.get("sys/seal-status", "")?.ok()?;
+    let fields = answer.require(&[])?;
+    let sealed = fields.get("sealed").is_none_or(|sealed| sealed.get() != "false");
+    place.output.fields(&answer, fields)?;
+    Ok(if sealed { ExitCode::from(REMOTE) } else { ExitCode::SUCCESS })
+}
+
+impl Where {
+    fn client(&self) -> Result<Client, CliError> {
+        let Some(socket) = &self.socket else { return self.connection.client() };
+        let absolute = std::path::absolute(socket).map_err(|source| CliError::File {
+            doing: "use",
+            path: socket.clone(),
+            source,
+        })?;
+        let connection = Connection {
+            address: Some(format!("unix://{}", absolute.display())),
+            token_file: self.connection.token_file.clone(),
+            namespace: self.connection.namespace.clone(),
+        };
+        connection.client()
+    }
+}
