@@ -1,0 +1,52 @@
+# make run     start a server for development on 127.0.0.1:8200, data in .dev
+# make test    every test, with real clients against the real server
+# make check   format, lints, architecture, documentation
+# make help    the rest
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run build check test test-deps bench dist clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+run: ## build, and start a server for development (installs what is missing)
+	@scripts/deps.sh run
+	cargo build --release
+	exec target/release/strongroom dev --data .dev
+
+build: ## release build (make dist makes the optimised artefact)
+	@scripts/deps.sh build
+	cargo build --release
+
+check: ## format, lints, architecture, documentation; nothing is changed
+	@scripts/deps.sh build
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo test --test architecture
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace
+
+test: test-deps ## every test (STRONGROOM_KILL_CYCLES sets how often the server is killed)
+	cargo build -p faulty-pkcs11
+	cargo test --workspace
+
+# The programs and clients that tests use; also the Python environment in .venv.
+test-deps: .venv/installed
+	@scripts/deps.sh test
+
+.venv/installed: tests/requirements.txt scripts/deps.sh
+	@scripts/deps.sh test
+	python3 -m venv --clear .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@
+
+bench: build ## measure; see benches/
+	benches/run.sh
+
+dist: ## the artefact that ships, in dist/
+	@scripts/deps.sh build
+	scripts/dist.sh
+
+clean: ## remove what was built, not the data in .dev
+	cargo clean
+	rm -rf .venv dist

@@ -1,0 +1,17 @@
+//! The integration tests: the real server process, on its own port and directory in each test,
+//! and real clients.
+//!
+//! With STRONGROOM_TEST_ORACLE=1 the same tests run against `bao server -dev` (all but those that
+//! need a disk or our own program): what passes there and fails here is a difference in dialect.
+
+mod approle;
+mod bao;
+mod cli;
+mod crash;
+mod first_minute;
+mod harness;
+mod health;
+mod hvac;
+mod kv;
+mod policy;
+mod token;
