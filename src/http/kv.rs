@@ -5,9 +5,7 @@ use axum::http::StatusCode;
 use super::reply::{Outcome, Reply, Stop, settle};
 use super::request::Ctx;
 use crate::access::Operation;
-use crate::engines::kv::{
-    ConfigChange, CustomMetadata, KvError, MetadataChange, Payload, VersionView,
-};
+use crate::engines::kv::{ConfigChange, CustomMetadata, KvError, MetadataChange, VersionView};
 use crate::limits;
 use crate::vault::{Found, Patched, SecretAt, VaultError, VersionsCommand};
 use crate::wire::envelope::Envelope;
@@ -69,8 +67,7 @@ pub async fn subkeys(ctx: &Ctx) -> Outcome {
 pub async fn put(ctx: &Ctx) -> Outcome {
     ctx.not_a_directory()?;
     let request = WriteRequest::of(&ctx.body)?;
-    let payload = Payload::parse(request.data).map_err(bad)?;
-    let answer = ctx.vault.kv_put(&ctx.caller, &ctx.secret()?, request.cas, payload).await;
+    let answer = ctx.vault.kv_put(&ctx.caller, &ctx.secret()?, request.cas, request.data).await;
     Ok(written(ctx, &settle(answer)?))
 }
 

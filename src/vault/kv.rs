@@ -120,13 +120,14 @@ impl Vault {
         Err(VaultError::Contended)
     }
 
-    /// Whether it creates or updates decides which capability is needed.
+    /// `data` is the JSON text of an object or `null`. Whether this creates or updates decides
+    /// which capability is needed.
     pub async fn kv_put(
         &self,
         caller: &Caller,
         at: &SecretAt<'_>,
         cas: Option<i64>,
-        payload: Payload,
+        data: &str,
     ) -> Answer<VersionView> {
         let who = self.identify(caller).await;
         let operation = self.create_or_update(&who, at).await;
@@ -137,26 +138,21 @@ impl Vault {
             let place = Place::new(at);
             let _queue = opened.stripe(place.mount, at.secret).await;
             let config = self.kv_config(&opened, place.mount).await?;
-            let mut payload = payload;
             for _ in 0..TRIES {
                 let head = self.kv_head(&opened, &place).await?;
                 let config = self.kv_write_config(config, head.as_ref());
-                let text = payload.expose().to_owned();
                 let change = kv::put(
                     head.as_ref().map(|h| &h.value),
                     &config,
                     cas,
-                    payload,
+                    Payload::parse(data).map_err(refused)?,
                     self.ports.random.array(),
                     self.now(),
                 )
                 .map_err(refused)?;
                 match self.kv_commit(&opened, caller, at, &place, head.as_ref(), change).await {
-                    Ok(view) => return Ok(view),
-                    Err(VaultError::Contended) => {
-                        payload = Payload::parse(&text).map_err(refused)?;
-                    }
-                    Err(error) => return Err(error),
+                    Err(VaultError::Contended) => {}
+                    done => return done,
                 }
             }
             Err(VaultError::Contended)
