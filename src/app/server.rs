@@ -250,11 +250,13 @@ fn announce(config: &Config, bound: std::net::SocketAddr, dev_token_file: Option
     let mut text = format!("listening on http://{bound}\n");
     if let Some(file) = dev_token_file {
         let file = file.display();
+        let program = std::env::current_exe()
+            .map_or_else(|_| "strongroom".to_owned(), |path| path.display().to_string());
         text.push_str(&format!(
             "root token in {file}\ndata in {}\naudit log in {}\n\nTry:\n  \
              export VAULT_ADDR=http://{bound} VAULT_TOKEN=\"$(cat '{file}')\"\n  \
-             strongroom kv put secret/hello name=world\n  \
-             strongroom kv get secret/hello\n",
+             {program} kv put secret/hello name=world\n  \
+             {program} kv get secret/hello\n",
             config.storage.directory.display(),
             config.audit.directory.display(),
         ));

@@ -68,7 +68,9 @@ pub(super) fn hint(status: u16, errors: &[String]) -> &'static str {
         403 => "\nLog in (strongroom login), or ask for a policy that allows this path.",
         405 => "\nThis server does not support the operation on this path.",
         429 => "\nToo many requests; wait and try again.",
-        503 if sealed => "\nUnseal it: strongroom operator unseal.",
+        503 if sealed => {
+            "\nUnseal it on its machine: strongroom operator unseal --socket PATH (admin.socket in its configuration)."
+        }
         502..=504 => "\nTry again; strongroom operator status shows the server's state.",
         _ => "",
     }

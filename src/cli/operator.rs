@@ -37,7 +37,10 @@ pub fn run(command: OperatorCommand) -> Result<ExitCode, CliError> {
         OperatorCommand::Status(place) => status(&place),
         OperatorCommand::Seal(place) => {
             place.client()?.put("sys/seal", &json!({}))?.ok()?;
-            place.output.done("Sealed. Open it again with: strongroom operator unseal")?;
+            place.output.done(
+                "Sealed. Open it again on its machine: strongroom operator unseal --socket PATH \
+                 (admin.socket in its configuration)",
+            )?;
             Ok(ExitCode::SUCCESS)
         }
         OperatorCommand::Unseal(place) => {

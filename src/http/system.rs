@@ -129,7 +129,8 @@ pub async fn unseal(ctx: &Ctx) -> Outcome {
     if !ctx.admin {
         return Err(Stop::Bad(VaultError::invalid(
             "this vault is opened by its HSM, not by key shares; after an operator's seal run \
-             `strongroom operator unseal` on its machine, which uses the admin socket",
+             `strongroom operator unseal --socket PATH` on its machine, with the path of \
+             admin.socket in its configuration",
         )));
     }
     Ok(seal_reply(&settle(ctx.vault.unseal(&ctx.caller).await)?))
