@@ -51,7 +51,7 @@ async fn route(vault: &Arc<Vault>, request: Request<HttpBody>) -> Reply {
         None => Err((caller, Refusal::new(StatusCode::NOT_FOUND, VaultError::NotFound))),
     };
     match prepared {
-        Ok(ctx) => handle(ctx).await,
+        Ok(ctx) => to_the_end(ctx).await,
         Err((caller, refusal)) => refusal.record(vault, &caller, target).await,
     }
 }
@@ -199,6 +199,21 @@ async fn read(body: HttpBody) -> Result<bytes::Bytes, Refusal> {
         )),
         Ok(Err(_)) => Err(Refusal::bad("the request body could not be read")),
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
+    }
+}
+
+/// A client that hangs up drops its request's future. A change must not stop half-way there: the
+/// commit would stand, and what makes it count in this process (a cutoff, a warm lease forgotten,
+/// policies read anew) would not happen. So changes run on a task of their own.
+async fn to_the_end(ctx: Ctx) -> Reply {
+    match ctx.verb {
+        Verb::Read | Verb::List | Verb::Scan => handle(ctx).await,
+        Verb::Write | Verb::Patch | Verb::Delete => {
+            // A panic (its permit has recorded `aborted`) is this request's alone.
+            tokio::spawn(handle(ctx))
+                .await
+                .unwrap_or_else(|error| Reply::error(&VaultError::Internal(error.to_string())))
+        }
     }
 }
 

@@ -47,7 +47,8 @@ pub struct Opened {
     /// Moves when any row or cutoff changes: a warm lease that passed this number needs no row.
     epoch: AtomicU64,
     pub(super) verified: Cache<[u8; 32], (u64, Arc<Verified>)>,
-    acls: Cache<Vec<String>, Arc<Acl>>,
+    /// With the policies they were compiled from: no others may be served by them.
+    acls: Cache<Vec<String>, (Arc<Policies>, Arc<Acl>)>,
     /// The greatest revision this process has seen applied.
     revision: AtomicU64,
     stripes: Vec<Mutex<()>>,
@@ -136,19 +137,16 @@ impl Opened {
 
     /// The rights of a set of policy names; names without a policy grant nothing.
     pub fn acl_of(&self, names: &[String], now: Timestamp) -> Arc<Acl> {
-        if let Some(acl) = self.acls.get(names)
+        let policies = self.policies.load_full();
+        if let Some((of, acl)) = self.acls.get(names)
+            && Arc::ptr_eq(&of, &policies)
             && acl.valid_until().is_none_or(|end| now < end)
         {
             return acl;
         }
-        let policies = self.policies.load();
         let set: Vec<Arc<Policy>> = names.iter().filter_map(|n| policies.get(n)).collect();
         let acl = Arc::new(Acl::compile(&set, &TemplateValues::none(), now));
-        self.acls.insert(names.to_vec(), acl.clone());
-        // A policy that changed between the two lines above must not leave an old set behind.
-        if !Arc::ptr_eq(&policies, &self.policies.load()) {
-            self.acls.remove(names);
-        }
+        self.acls.insert(names.to_vec(), (policies, acl.clone()));
         acl
     }
 
