@@ -43,9 +43,13 @@ impl Cutoff {
     /// A cutoff written at `now`: every lease it can kill was issued before and has ended by
     /// `now` + `limits::LEASE_HARD_MAX`.
     pub fn new(subject: Subject, now: Timestamp) -> Self {
-        // A second more: ends are rounded up to seconds, and clocks of nodes differ.
-        let margin = std::time::Duration::from_secs(3600);
-        Self { subject, expires: now + LEASE_HARD_MAX + margin }
+        Self::until(subject, now + LEASE_HARD_MAX)
+    }
+
+    /// A cutoff of leases that all end by `last_end`.
+    pub fn until(subject: Subject, last_end: Timestamp) -> Self {
+        // An hour more: ends are rounded up to seconds, and clocks of nodes differ.
+        Self { subject, expires: last_end + std::time::Duration::from_secs(3600) }
     }
 }
 

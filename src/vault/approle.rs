@@ -327,7 +327,7 @@ impl Vault {
         let attempt = Attempt { role_id, secret_id, client: caller.client };
         for _ in 0..TRIES {
             // Before anything is read: what is cut after this line is cut for this login too.
-            let revision = opened.revision();
+            let revision = opened.stamp();
             let key = self.digest_key(&opened, id).await?;
             let pointer = match role_id {
                 "" => None,

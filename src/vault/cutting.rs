@@ -1,6 +1,9 @@
 //! Cutoffs: revoking any number of leases by one durable record.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::MutexGuard;
 
 use super::opened::Opened;
 use super::turn::{Answer, Ask, Caller};
@@ -20,8 +23,10 @@ impl Vault {
             let mut unit = opened.barrier.unit();
             self.put_cutoff(&mut unit, &cutoff).await?;
             unit.note(self.note(caller, "lease.cutoff", ""));
+            let pending = opened.begin_cut().await;
             let revision = self.commit(&opened, unit).await?;
             opened.cut(cutoff, revision);
+            drop(pending);
             Ok(())
         })
         .await
@@ -44,7 +49,35 @@ impl Vault {
     }
 }
 
+/// While this is held, leases are stamped with a revision from before it: between the commit of a
+/// cutoff and the moment it counts, others may already see newer revisions, and a lease stamped
+/// with one would escape. One at a time, so that the stamp is never older than a cutoff in force.
+pub(super) struct PendingCut<'o> {
+    floor: &'o AtomicU64,
+    _one: MutexGuard<'o, ()>,
+}
+
+impl Drop for PendingCut<'_> {
+    fn drop(&mut self) {
+        self.floor.store(u64::MAX, Ordering::SeqCst);
+    }
+}
+
 impl Opened {
+    pub(super) async fn begin_cut(&self) -> PendingCut<'_> {
+        let one = self.cutting.lock().await;
+        self.stamp_floor.store(self.revision().0, Ordering::SeqCst);
+        PendingCut { floor: &self.stamp_floor, _one: one }
+    }
+
+    /// The revision that a new lease is stamped with, to be read before what the lease is decided
+    /// on: every cutoff that comes into force after this line has a greater one.
+    pub(super) fn stamp(&self) -> Revision {
+        // In this order: a cutoff that begins between the two commits after the first.
+        let seen = self.revision().0;
+        Revision(seen.min(self.stamp_floor.load(Ordering::SeqCst)))
+    }
+
     /// In force before it is acknowledged.
     pub(super) fn cut(&self, cutoff: Cutoff, revision: Revision) {
         self.cutoffs.rcu(|current| {

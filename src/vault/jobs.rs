@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::lifecycle::Phase;
 use super::{Vault, VaultError};
 use crate::barrier::{Address, MountId, kinds};
-use crate::lease::{Accessor, Cutoff, Row};
+use crate::lease::{Accessor, Cutoff, Cutoffs, Row};
 
 /// How often the vault looks at itself.
 const LOOK: Duration = Duration::from_secs(1);
@@ -93,6 +93,11 @@ impl Vault {
             unit.leave(MountId::SYSTEM, tree, &child.name);
             self.commit(&opened, unit).await?;
         }
+        opened.cutoffs.rcu(|current| {
+            let mut next = Cutoffs::clone(current);
+            next.prune(now);
+            next
+        });
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use crate::barrier::MountId;
 use crate::lease::{Cutoff, Subject};
 use crate::mounts::{EngineKind, Mount, MountError, MountPath, Plane, Table};
 use crate::path::RequestPath;
+use crate::store::Revision;
 
 /// What a caller may choose of a mount.
 #[derive(Clone, Debug, Default)]
@@ -77,6 +78,7 @@ impl Vault {
                 Ok(unit.create_rings(id).await?)
             })
             .await
+            .map(|_| ())
         })
         .await
     }
@@ -97,16 +99,28 @@ impl Vault {
             let Some(mount) = opened.mounts.load().at(plane, &at).cloned() else { return Ok(()) };
             let subject = mount.request_path();
             let id = MountId(mount.id);
-            self.change_mounts(&opened, caller, "mount.disable", &subject, async |table, unit| {
+            let cutoff = Cutoff::new(Subject::Mount(hex::encode(id.0)), self.now());
+            let kills = plane == Plane::Auth;
+            // Leases decided while the mount goes die with it.
+            let pending = opened.begin_cut().await;
+            let change = async |table: &mut Table, unit: &mut crate::barrier::Unit| {
+                // Another request may have disabled this one and enabled a new one in its place.
+                if table.at(plane, &at).is_none_or(|m| m.id != id.0) {
+                    return Err(VaultError::Contended);
+                }
                 table.remove(plane, &at).map_err(invalid)?;
-                if plane == Plane::Auth {
-                    let cutoff = Cutoff::new(Subject::Mount(hex::encode(id.0)), self.now());
+                if kills {
                     self.put_cutoff(unit, &cutoff).await?;
                 }
                 Ok(unit.remove_mount(id).await?)
-            })
-            .await?;
-            opened.reload_cutoffs().await
+            };
+            let revision =
+                self.change_mounts(&opened, caller, "mount.disable", &subject, change).await?;
+            if kills {
+                opened.cut(cutoff, revision);
+            }
+            drop(pending);
+            Ok(())
         })
         .await
     }
@@ -125,14 +139,14 @@ impl Vault {
             let opened = pass?.opened;
             let at = MountPath::parse(at).map_err(invalid)?;
             let subject = at.as_str().to_owned();
-            self.change_mounts(&opened, caller, "mount.tune", &subject, async |table, _| {
+            let tune = async |table: &mut Table, _: &mut crate::barrier::Unit| {
                 let mount = table.at(plane, &at).ok_or_else(|| no_mount(plane, &at))?;
                 let mut changed = Mount::clone(mount);
                 apply(&mut changed, settings)?;
                 table.tune(changed);
                 Ok(())
-            })
-            .await
+            };
+            self.change_mounts(&opened, caller, "mount.tune", &subject, tune).await.map(|_| ())
         })
         .await
     }
@@ -146,7 +160,7 @@ impl Vault {
         kind: &str,
         subject: &str,
         change: impl AsyncFnOnce(&mut Table, &mut crate::barrier::Unit) -> Result<(), VaultError>,
-    ) -> Result<(), VaultError> {
+    ) -> Result<Revision, VaultError> {
         let _one = opened.settings.lock().await;
         let at = mount_table();
         let current =
@@ -157,9 +171,10 @@ impl Vault {
         change(&mut table, &mut unit).await?;
         unit.put(&at, &table).await?;
         unit.note(self.note(caller, kind, subject));
-        opened.seen(unit.commit().await?);
+        let revision = unit.commit().await?;
+        opened.seen(revision);
         opened.reload_mounts().await?;
-        Ok(())
+        Ok(revision)
     }
 
     /// A mount with fresh ids.

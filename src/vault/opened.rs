@@ -51,6 +51,9 @@ pub struct Opened {
     acls: Cache<Vec<String>, (Arc<Policies>, Arc<Acl>)>,
     /// The greatest revision this process has seen applied.
     revision: AtomicU64,
+    /// The revision seen when the cutoff under way began; the maximum when there is none.
+    pub(super) stamp_floor: AtomicU64,
+    pub(super) cutting: Mutex<()>,
     stripes: Vec<Mutex<()>>,
     /// Changes of mounts and policies, one at a time.
     pub(super) settings: Mutex<()>,
@@ -86,6 +89,8 @@ impl Opened {
             verified: Cache::new(VERIFIED_MAX),
             acls: Cache::new(ACLS_MAX),
             revision: AtomicU64::new(parts.revision.0),
+            stamp_floor: AtomicU64::new(u64::MAX),
+            cutting: Mutex::new(()),
             stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
             settings: Mutex::new(()),
         };
@@ -179,7 +184,7 @@ impl Opened {
         self.revision.fetch_max(revision.0, Ordering::AcqRel);
     }
 
-    /// What this process has seen applied; stamps logins and answers.
+    /// What this process has seen applied.
     pub fn revision(&self) -> Revision {
         Revision(self.revision.load(Ordering::Acquire))
     }

@@ -109,11 +109,18 @@ impl Vault {
         let parent_at = row_at(session.held.claims.jti);
         let mount = opened.builtin(EngineKind::Token).ok_or(VaultError::Integrity)?;
         for _ in 0..TRIES {
+            // First of all: what is cut after this line is cut for this lease too.
+            let revision = opened.stamp();
             let parent = opened
                 .barrier
                 .read_fresh::<Row>(&parent_at)
                 .await?
                 .ok_or(VaultError::Unauthenticated)?;
+            // Cut since the caller was identified: an orphan carries a stamp of its own, which
+            // this cutoff would not reach.
+            if self.is_cut(opened, &parent.value) {
+                return Err(VaultError::Unauthenticated);
+            }
             let held =
                 Held { claims: session.held.claims.as_ref().clone(), row: parent.value.clone() };
             let origin = if wish.orphan { Origin::Orphan(&held) } else { Origin::Child(&held) };
@@ -125,7 +132,7 @@ impl Vault {
             let request = GrantRequest {
                 id: self.ports.random.array(),
                 kid: opened.kid.clone(),
-                revision: opened.revision().0,
+                revision: revision.0,
                 ttl: wish.ttl,
                 explicit_max_ttl: wish.explicit_max_ttl,
                 period: wish.period,
@@ -193,7 +200,7 @@ impl Vault {
         let request = GrantRequest {
             id: self.ports.random.array(),
             kid: opened.kid.clone(),
-            revision: opened.revision().0,
+            revision: opened.stamp().0,
             policies: vec![PolicyName::ROOT.into()],
             display_name: "root".into(),
             path: "auth/token/root".into(),
@@ -309,15 +316,17 @@ impl Vault {
             unit.put(&at, &entry.value.revoke()).await?;
             let mut cutoff = None;
             if entry.value.has_children && !keep_children {
-                let made = Cutoff::new(Subject::Parent(accessor), self.now());
+                // No descendant outlives its parent's hard end, so neither need this.
+                let made = Cutoff::until(Subject::Parent(accessor), entry.value.hard_end);
                 self.put_cutoff(&mut unit, &made).await?;
-                cutoff = Some(made);
+                cutoff = Some((made, opened.begin_cut().await));
             }
             unit.note(self.note(caller, "lease.revoked", &accessor.to_string()));
             match self.commit(opened, unit).await {
                 Ok(revision) => {
-                    if let Some(cutoff) = cutoff {
+                    if let Some((cutoff, pending)) = cutoff {
                         opened.cut(cutoff, revision);
+                        drop(pending);
                     }
                     opened.bump_epoch();
                     return Ok(());
