@@ -93,8 +93,12 @@ impl Vault {
         }
         let (turn, pass) = self.decide(caller, who, ask)?;
         turn.run(async {
-            let opened = pass?.opened;
-            self.write_role(&opened, caller, mount, name, &update, only_existing).await
+            let session = pass?;
+            let may = |exists: bool| match exists || !only_existing {
+                true => session.may_still(&ask, exists),
+                false => Err(VaultError::NotFound),
+            };
+            self.write_role(&session.opened, caller, mount, name, &update, may).await
         })
         .await
     }
@@ -106,7 +110,7 @@ impl Vault {
         mount: &Mount,
         name: &str,
         update: &RoleUpdate,
-        only_existing: bool,
+        may: impl Fn(bool) -> Result<(), VaultError>,
     ) -> Result<(), VaultError> {
         let id = MountId(mount.id);
         let name = Role::canonical_name(name);
@@ -115,9 +119,9 @@ impl Vault {
         for _ in 0..TRIES {
             let current = opened.barrier.read_fresh::<Role>(&at).await?;
             let random = &self.ports.random;
+            may(current.is_some())?;
             let role = match &current {
                 Some(entry) => entry.value.updated(update.clone()),
-                None if only_existing => return Err(VaultError::NotFound),
                 None => Role::create(&name, random.array(), random.uuid(), update.clone()),
             }
             .map_err(invalid)?;
@@ -337,23 +341,24 @@ impl Vault {
                 Some(p) => opened.barrier.read::<Role>(&role_at(id, &p.value.role)).await?,
                 None => None,
             };
-            let role = role.map(|r| r.value);
-            let at = secret_id_at(id, &digest(&key, role.as_ref(), secret_id));
+            let known = role.as_ref().map(|r| &r.value);
+            let at = secret_id_at(id, &digest(&key, known, secret_id));
             let secret = opened.barrier.read::<SecretId>(&at).await?;
-            let done =
-                login(&key, role.as_ref(), secret.as_ref().map(|s| &s.value), &attempt, self.now())
-                    .map_err(|e: LoginError| VaultError::Invalid(e.to_string()))?;
+            let done = login(&key, known, secret.as_ref().map(|s| &s.value), &attempt, self.now())
+                .map_err(|e: LoginError| VaultError::Invalid(e.to_string()))?;
             let mut unit = opened.barrier.unit();
-            match (&done.change, &secret) {
-                (SecretIdChange::Put(record), Some(entry)) => {
-                    unit.expect_at::<SecretId>(&at, entry.revision);
-                    unit.put(&at, record).await?;
+            // What was proven, and against which role, still holds when the lease begins: a role or
+            // a secret id that is gone by then, or is another, makes this login start again.
+            if let Some(entry) = &secret {
+                unit.expect_at::<SecretId>(&at, entry.revision);
+                match &done.change {
+                    SecretIdChange::Put(record) => drop(unit.put(&at, record).await?),
+                    SecretIdChange::Delete => self.forget_secret_id(&mut unit, id, &entry.value),
+                    SecretIdChange::None => {}
                 }
-                (SecretIdChange::Delete, Some(entry)) => {
-                    unit.expect_at::<SecretId>(&at, entry.revision);
-                    self.forget_secret_id(&mut unit, id, &entry.value);
-                }
-                _ => {}
+            }
+            if let (Some(pointer), Some(role)) = (&pointer, &role) {
+                unit.expect_at::<Role>(&role_at(id, &pointer.value.role), role.revision);
             }
             let who = done.principal;
             let entity_id = self.entity_of(&opened, &mut unit, mount, &who.alias).await?;

@@ -134,12 +134,14 @@ impl Vault {
         let ask = Ask::new(operation, at.path).with(at.parameters);
         let (turn, pass) = self.decide(caller, who, ask)?;
         turn.run(async {
-            let opened = pass?.opened;
+            let session = pass?;
+            let opened = &session.opened;
             let place = Place::new(at);
             let _queue = opened.stripe(place.mount, at.secret).await;
-            let config = self.kv_config(&opened, place.mount).await?;
+            let config = self.kv_config(opened, place.mount).await?;
             for _ in 0..TRIES {
-                let head = self.kv_head(&opened, &place).await?;
+                let head = self.kv_head(opened, &place).await?;
+                session.may_still(&ask, head.is_some())?;
                 let config = self.kv_write_config(config, head.as_ref());
                 let change = kv::put(
                     head.as_ref().map(|h| &h.value),
@@ -150,7 +152,7 @@ impl Vault {
                     self.now(),
                 )
                 .map_err(refused)?;
-                match self.kv_commit(&opened, caller, at, &place, head.as_ref(), change).await {
+                match self.kv_commit(opened, caller, at, &place, head.as_ref(), change).await {
                     Err(VaultError::Contended) => {}
                     done => return done,
                 }
@@ -258,9 +260,11 @@ impl Vault {
         let ask = Ask::new(operation, at.path).with(at.parameters);
         let (turn, pass) = self.decide(caller, who, ask)?;
         turn.run(async {
-            let opened = pass?.opened;
-            let config = self.kv_config(&opened, MountId(at.mount.id)).await?;
-            self.kv_change(&opened, caller, at, |head, now| {
+            let session = pass?;
+            let opened = &session.opened;
+            let config = self.kv_config(opened, MountId(at.mount.id)).await?;
+            self.kv_change(opened, caller, at, |head, now| {
+                session.may_still(&ask, head.is_some())?;
                 let incarnation = self.ports.random.array();
                 kv::put_metadata(head, &config, cas, change, incarnation, now).map_err(refused)
             })

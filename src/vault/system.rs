@@ -58,11 +58,14 @@ impl Vault {
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let opened = pass?.opened;
-            let held = self
-                .verify_other(&opened, token.expose())
-                .await
-                .map_err(|_| VaultError::invalid("1 error occurred:\n\t* invalid token\n\n"))?;
-            let acl = opened.acl_of(&held.pol, self.now());
+            // Its row too: a revoked lease has no rights to tell of.
+            let row = self.standing(&opened, token).await.map_err(|error| match error {
+                VaultError::Forbidden(_) => {
+                    VaultError::invalid("1 error occurred:\n\t* invalid token\n\n")
+                }
+                other => other,
+            })?;
+            let acl = opened.acl_of(&row.attribution.token_policies, self.now());
             Ok(capabilities(&acl, paths))
         })
         .await

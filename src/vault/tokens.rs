@@ -226,7 +226,7 @@ impl Vault {
             let row = match &target {
                 // The use that this lookup took is already off.
                 Target::Own => session.held.row.as_ref().clone(),
-                other => self.find(&session, caller, other).await?.1.value,
+                other => self.find(&session, other).await?.1.value,
             };
             Ok(LeaseView { ttl: row.ttl(self.now()), row })
         })
@@ -245,7 +245,7 @@ impl Vault {
             let session = pass?;
             let opened = &session.opened;
             for _ in 0..TRIES {
-                let (accessor, entry) = self.find(&session, caller, &target).await?;
+                let (accessor, entry) = self.find(&session, &target).await?;
                 let parent = match entry.value.parent() {
                     None => None,
                     Some(parent) => {
@@ -289,7 +289,7 @@ impl Vault {
         let (turn, pass) = self.admit(caller, ask.kind(audit::Kind::Auth)).await?;
         turn.run(async {
             let session = pass?;
-            let accessor = match self.find(&session, caller, &target).await {
+            let accessor = match self.find(&session, &target).await {
                 Ok((accessor, _)) => accessor,
                 Err(VaultError::Forbidden(_)) => return Ok(false),
                 Err(error) => return Err(error),
@@ -342,7 +342,6 @@ impl Vault {
     async fn find(
         &self,
         session: &Session,
-        caller: &Caller,
         target: &Target<'_>,
     ) -> Result<(Accessor, Entry<Row>), VaultError> {
         let opened = &session.opened;
@@ -356,14 +355,34 @@ impl Vault {
                 (parsed.map_err(|_| bad("invalid accessor"))?, "invalid accessor")
             }
         };
+        Ok((accessor, self.standing_row(opened, accessor, missing).await?))
+    }
+
+    /// The row of another's token, as a request names it.
+    pub(super) async fn standing(
+        &self,
+        opened: &Opened,
+        token: &SecretText,
+    ) -> Result<Row, VaultError> {
+        let accessor = self.verify_other(opened, token.expose()).await?.jti;
+        Ok(self.standing_row(opened, accessor, "bad token").await?.value)
+    }
+
+    async fn standing_row(
+        &self,
+        opened: &Opened,
+        accessor: Accessor,
+        missing: &str,
+    ) -> Result<Entry<Row>, VaultError> {
         let entry = opened.barrier.read_fresh::<Row>(&row_at(accessor)).await?;
         let entry = entry.ok_or_else(|| bad(missing))?;
-        let ended = entry.value.revoked || entry.value.ttl(self.now()).is_zero();
+        let ended = entry.value.revoked
+            || entry.value.uses_left == Some(0)
+            || entry.value.ttl(self.now()).is_zero();
         if ended || self.is_cut(opened, &entry.value) {
             return Err(bad(missing));
         }
-        let _ = caller;
-        Ok((accessor, entry))
+        Ok(entry)
     }
 
     /// The limits in force for the mount that a lease came from.
@@ -386,19 +405,6 @@ impl Vault {
         }
         limits.default_ttl = limits.default_ttl.min(limits.max_ttl);
         limits
-    }
-}
-
-impl Session {
-    /// Whether the deciding rule also grants `sudo`.
-    pub fn has_sudo(&self, ask: &Ask<'_>) -> bool {
-        let decision = self.acl.decide(&crate::access::Request {
-            operation: ask.operation,
-            path: ask.path.as_str(),
-            parameters: ask.parameters,
-            wrap_ttl: ask.wrap_ttl,
-        });
-        decision.root || (decision.allowed && decision.sudo)
     }
 }
 

@@ -83,6 +83,11 @@ impl<'a> Ask<'a> {
         self
     }
 
+    pub fn operation(mut self, operation: Operation) -> Self {
+        self.operation = operation;
+        self
+    }
+
     /// Any lease will do; the use case itself shows each caller only what is his to see.
     pub fn for_anyone(mut self) -> Self {
         self.for_anyone = true;
@@ -137,6 +142,34 @@ impl Turn {
         } else {
             self.permit.record(outcome, result)
         }
+    }
+}
+
+impl Session {
+    /// Whether the deciding rule also grants `sudo`.
+    pub fn has_sudo(&self, ask: &Ask<'_>) -> bool {
+        let decision = self.decision(ask);
+        decision.root || (decision.allowed && decision.sudo)
+    }
+
+    /// Creating and updating are two rights, and which of them a write needs was seen before it
+    /// was decided. Between the two somebody else may have created or removed the thing: then the
+    /// other right must be there as well, or create-only callers could overwrite.
+    pub fn may_still(&self, decided: &Ask<'_>, exists: bool) -> Result<(), VaultError> {
+        let needed = if exists { Operation::Update } else { Operation::Create };
+        if needed == decided.operation || self.decision(&decided.operation(needed)).allowed {
+            return Ok(());
+        }
+        Err(VaultError::Denied)
+    }
+
+    fn decision(&self, ask: &Ask<'_>) -> crate::access::Decision<'_> {
+        self.acl.decide(&Request {
+            operation: ask.operation,
+            path: ask.path.as_str(),
+            parameters: ask.parameters,
+            wrap_ttl: ask.wrap_ttl,
+        })
     }
 }
 
