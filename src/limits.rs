@@ -53,6 +53,8 @@ pub const DIRECTORY_CHILDREN_MAX: usize = 100_000;
 
 /// Request body, bytes (a secret of 512 KiB with JSON escapes and envelope).
 pub const BODY_BYTES_MAX: usize = 4 << 20;
+/// The same for requests without a good lease: logins are small, and everybody may send them.
+pub const PUBLIC_BODY_BYTES_MAX: usize = 64 << 10;
 /// Fields of a form or a query string.
 pub const FORM_FIELDS_MAX: usize = 1_000;
 /// Nesting of a JSON body.

@@ -4,9 +4,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::body::Body as HttpBody;
+use axum::body::{Body as HttpBody, HttpBody as _};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
+
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::reply::{Reply, Stop, body_refusal, released};
@@ -109,7 +110,7 @@ async fn prepare(
     raw: &str,
     body: HttpBody,
 ) -> Result<Ctx, (Caller, Refusal)> {
-    match check(incoming, raw, body).await {
+    match check(vault, &caller, incoming, raw, body).await {
         Err(refusal) => Err((caller, refusal)),
         Ok((verb, path, query, body, admin)) => {
             let mut parameters = body.parameters();
@@ -133,6 +134,8 @@ async fn prepare(
 }
 
 async fn check(
+    vault: &Vault,
+    caller: &Caller,
     incoming: Incoming,
     raw: &str,
     body: HttpBody,
@@ -143,13 +146,11 @@ async fn check(
         Refusal::silent(StatusCode::METHOD_NOT_ALLOWED, VaultError::UnsupportedOperation)
     })?;
     let headers = &incoming.headers;
-    if header_text(headers, "x-vault-namespace")
-        .is_some_and(|n| !matches!(n, "/" | "root" | "root/"))
-    {
+    if !all_among(headers, "x-vault-namespace", &["", "/", "root", "root/"]) {
         let error = VaultError::invalid("namespace not found");
         return Err(Refusal::new(StatusCode::NOT_FOUND, error));
     }
-    if header_text(headers, "x-vault-wrap-ttl").is_some_and(|t| !matches!(t, "0" | "0s")) {
+    if !all_among(headers, "x-vault-wrap-ttl", &["", "0", "0s"]) {
         return Err(Refusal::bad(
             "response wrapping is not offered by this server; send the request without X-Vault-Wrap-TTL",
         ));
@@ -161,7 +162,15 @@ async fn check(
     }
     let body = match verb {
         Verb::Write | Verb::Patch => {
-            let bytes = read(body).await?;
+            // Only who has a lease may make this process hold a large body.
+            let small = limits::PUBLIC_BODY_BYTES_MAX;
+            let announced = body.size_hint().upper().and_then(|n| usize::try_from(n).ok());
+            let is_small = announced.is_some_and(|n| n <= small);
+            let bytes_max = match is_small || !vault.recognises(caller) {
+                true => small,
+                false => limits::BODY_BYTES_MAX,
+            };
+            let bytes = read(body, bytes_max).await?;
             Body::read(content_type.filter(|_| verb == Verb::Write), &bytes).map_err(|e| {
                 let (status, text) = body_refusal(&e);
                 Refusal::new(status, VaultError::Invalid(text))
@@ -186,8 +195,8 @@ fn patch_type(content_type: Option<&str>) -> Result<(), Refusal> {
 }
 
 /// The whole body, bounded in bytes and in time.
-async fn read(body: HttpBody) -> Result<bytes::Bytes, Refusal> {
-    let collected = Limited::new(body, limits::BODY_BYTES_MAX).collect();
+async fn read(body: HttpBody, bytes_max: usize) -> Result<bytes::Bytes, Refusal> {
+    let collected = Limited::new(body, bytes_max).collect();
     match tokio::time::timeout(limits::BODY_DEADLINE, collected).await {
         Err(_) => Err(Refusal::new(
             StatusCode::REQUEST_TIMEOUT,
@@ -296,6 +305,15 @@ fn caller(vault: &Vault, headers: &HeaderMap, peer: Option<Peer>) -> Caller {
         trace_id: trace_id(headers),
         received: vault.clock().boot(),
     }
+}
+
+/// Whether every header of that name has one of these values, also repeated ones and those that
+/// are no text: a demand that this server can't meet is refused, never overlooked.
+fn all_among(headers: &HeaderMap, name: &str, values: &[&str]) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .all(|v| values.iter().any(|known| v.as_bytes() == known.as_bytes()))
 }
 
 fn header_text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {

@@ -56,7 +56,9 @@ pub async fn subkeys(ctx: &Ctx) -> Outcome {
     let id = &ctx.caller.request_id;
     Ok(match found {
         Found::Live(view, record) => {
-            let keys = crate::engines::kv::subkeys(&record.payload, depth).map_err(bad)?;
+            // The request is on record by now: a failure here is not to be recorded once more.
+            let keys = crate::engines::kv::subkeys(&record.payload, depth)
+                .map_err(|e| Stop::Reply(Reply::error(&VaultError::Invalid(e.to_string()))))?;
             Reply::data(id, shapes::subkeys_data(Some(&keys), &metadata(&view)))
         }
         Found::Gone(view) => Reply::data(id, shapes::subkeys_data(None, &metadata(&view)))
