@@ -123,6 +123,7 @@ async fn prepare(
                 verb,
                 path,
                 captured: Vec::new(),
+                also: None,
                 mount: None,
                 query,
                 body,
@@ -228,9 +229,13 @@ async fn to_the_end(ctx: Ctx) -> Reply {
 
 /// A request whose path and fields are in order.
 async fn handle(mut ctx: Ctx) -> Reply {
+    let mut rest = String::new();
     let found = match ctx.path.as_str() {
         "sys" => None,
-        path if path.starts_with("sys/") => routes::find(routes::SYSTEM, &path[4..], ctx.verb),
+        path if path.starts_with("sys/") => {
+            rest = path[4..].to_owned();
+            routes::find(routes::SYSTEM, &rest, ctx.verb)
+        }
         path => match ctx.vault.opened() {
             // Closed: whatever the path, the use case says so.
             Err(_) => return closed(&ctx).await,
@@ -249,9 +254,9 @@ async fn handle(mut ctx: Ctx) -> Reply {
                         EngineKind::AppRole => routes::APPROLE,
                         EngineKind::System => &[],
                     };
-                    let found = routes::find(table, &resolved.rest, ctx.verb);
                     ctx.mount = Some(resolved.mount);
-                    found
+                    rest = resolved.rest;
+                    routes::find(table, &rest, ctx.verb)
                 }
             },
         },
@@ -261,6 +266,11 @@ async fn handle(mut ctx: Ctx) -> Reply {
         return unrouted(&ctx, VaultError::UnsupportedOperation).await;
     };
     ctx.captured = found.captured;
+    if let Some(folded) = &found.folded {
+        let before = ctx.path.as_str();
+        let prefix = before.strip_suffix(rest.as_str()).unwrap_or_default();
+        ctx.also = RequestPath::from_decoded(&format!("{prefix}{folded}")).ok();
+    }
     match (handler)(&ctx).await {
         Ok(reply) | Err(Stop::Reply(reply)) => reply,
         Err(Stop::Bad(error)) if found.public => {

@@ -19,12 +19,12 @@ pub async fn read(ctx: &Ctx) -> Outcome {
 
 pub async fn write(ctx: &Ctx) -> Outcome {
     let text = ctx.required("policy", "'policy' parameter not supplied or empty")?;
-    settle(ctx.vault.policy_write(&ctx.caller, &ctx.path, ctx.capture(0), &text).await)?;
+    settle(ctx.vault.policy_write(&ctx.caller, ctx.ask(), ctx.capture(0), &text).await)?;
     Ok(Reply::empty())
 }
 
 pub async fn delete(ctx: &Ctx) -> Outcome {
-    settle(ctx.vault.policy_delete(&ctx.caller, &ctx.path, ctx.capture(0)).await)?;
+    settle(ctx.vault.policy_delete(&ctx.caller, ctx.ask(), ctx.capture(0)).await)?;
     Ok(Reply::empty())
 }
 
@@ -44,7 +44,7 @@ pub async fn legacy_write(ctx: &Ctx) -> Outcome {
         Some(text) => (text, false),
         None => (ctx.required("rules", "'policy' parameter not supplied or empty")?, true),
     };
-    settle(ctx.vault.policy_write(&ctx.caller, &ctx.path, ctx.capture(0), &text).await)?;
+    settle(ctx.vault.policy_write(&ctx.caller, ctx.ask(), ctx.capture(0), &text).await)?;
     let warning = deprecated.then(|| "'rules' is deprecated, please use 'policy' instead".into());
     Ok(Reply::warnings(&ctx.caller.request_id, warning.into_iter().collect()))
 }
@@ -54,7 +54,7 @@ async fn fetch(ctx: &Ctx) -> Result<PolicyRecord, Stop> {
     if name.is_empty() {
         return Err(Stop::Bad(VaultError::UnsupportedOperation));
     }
-    settle(ctx.vault.policy_read(&ctx.caller, &ctx.path, name).await)
+    settle(ctx.vault.policy_read(&ctx.caller, ctx.ask(), name).await)
 }
 
 fn shape(record: PolicyRecord) -> Policy {

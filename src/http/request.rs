@@ -67,6 +67,8 @@ pub struct Ctx {
     pub path: RequestPath,
     /// What the route's pattern captured, in order.
     pub captured: Vec<String>,
+    /// The path with its names as they are stored, where the request spells them otherwise.
+    pub also: Option<RequestPath>,
     /// The mount that answers, for routes of engines and login methods.
     pub mount: Option<Arc<Mount>>,
     pub query: Body,
@@ -88,7 +90,7 @@ impl Ctx {
     }
 
     pub fn ask_for(&self, operation: Operation) -> Ask<'_> {
-        Ask::new(operation, &self.path).with(Some(&self.parameters))
+        Ask::new(operation, &self.path).with(Some(&self.parameters)).also(self.also.as_ref())
     }
 
     pub fn mount(&self) -> Result<&Mount, Stop> {

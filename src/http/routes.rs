@@ -1,11 +1,13 @@
 //! The route table: every path that is answered, with its verbs. `:name` captures one segment,
-//! `*name` captures the rest, which may be empty.
+//! `*name` captures the rest, which may be empty. `:role` and `*name` are names that the vault
+//! knows in any case of letters.
 
 use std::pin::Pin;
 
 use super::reply::Outcome;
 use super::request::{Ctx, Verb};
 use super::{approle, kv, lease, mount, policy, system, token};
+use crate::identity::approle::Role;
 
 /// What answers one verb of one route.
 pub type Handler = for<'c> fn(&'c Ctx) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'c>>;
@@ -21,6 +23,8 @@ pub struct Route {
 /// A match.
 pub struct Found {
     pub captured: Vec<String>,
+    /// The path with its names in the spelling that they are stored under, where that differs.
+    pub folded: Option<String>,
     /// `None`: the path is known, the verb is not.
     pub handler: Option<Handler>,
     pub public: bool,
@@ -148,8 +152,27 @@ pub fn find(table: &'static [Route], path: &str, verb: Verb) -> Option<Found> {
     table.iter().find_map(|route| {
         let captured = fits(route.pattern, path)?;
         let handler = route.verbs.iter().find(|(v, _)| *v == verb).map(|(_, h)| *h);
-        Some(Found { captured, handler, public: route.public })
+        let folded = Some(folded(route.pattern, path)).filter(|f| f != path);
+        Some(Found { captured, folded, handler, public: route.public })
     })
+}
+
+/// `path`, which fits, with its names as they are stored.
+fn folded(pattern: &str, path: &str) -> String {
+    let mut out: Vec<String> = Vec::new();
+    let mut segments = path.split('/');
+    for part in pattern.split('/') {
+        match part {
+            "*name" => {
+                let rest: Vec<&str> = segments.by_ref().collect();
+                out.push(crate::lease::canonical_name(&rest.join("/")));
+            }
+            ":role" => out.extend(segments.next().map(Role::canonical_name)),
+            _ if part.starts_with('*') => out.extend(segments.by_ref().map(str::to_owned)),
+            _ => out.extend(segments.next().map(str::to_owned)),
+        }
+    }
+    out.join("/")
 }
 
 fn fits(pattern: &str, path: &str) -> Option<Vec<String>> {
@@ -186,6 +209,19 @@ mod tests {
         assert_eq!(fits("a/:x", "a"), None);
         assert_eq!(fits("a", "a/b"), None);
         assert_eq!(fits("a", "ab"), None);
+    }
+
+    #[test]
+    fn names_are_folded_and_nothing_else_is() {
+        let fold = |pattern, path| folded(pattern, path);
+        assert_eq!(fold("role/:role/:field", "role/Admin/Token-ttl"), "role/admin/Token-ttl");
+        assert_eq!(
+            fold("policies/acl/*name", "policies/acl/ Team/Admin "),
+            "policies/acl/team/admin"
+        );
+        assert_eq!(fold("policies/acl/*name", "policies/acl"), "policies/acl/");
+        assert_eq!(fold("data/*secret", "data/A/B"), "data/A/B");
+        assert_eq!(fold("login", "login"), "login");
     }
 
     /// P22: what is answered without a lease is this list, which only grows on purpose.

@@ -18,10 +18,10 @@ impl Vault {
     pub async fn policy_read(
         &self,
         caller: &Caller,
-        path: &RequestPath,
+        ask: Ask<'_>,
         name: &str,
     ) -> Answer<PolicyRecord> {
-        let (turn, pass) = self.admit(caller, Ask::new(Operation::Read, path)).await?;
+        let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let session = pass?;
             let name = PolicyName::canonical(name).map_err(invalid)?;
@@ -34,11 +34,11 @@ impl Vault {
     pub async fn policy_write(
         &self,
         caller: &Caller,
-        path: &RequestPath,
+        ask: Ask<'_>,
         name: &str,
         text: &str,
     ) -> Answer<()> {
-        let (turn, pass) = self.admit(caller, Ask::new(Operation::Update, path)).await?;
+        let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let opened = pass?.opened;
             let name = PolicyName::canonical(name).map_err(invalid)?;
@@ -65,13 +65,8 @@ impl Vault {
         .await
     }
 
-    pub async fn policy_delete(
-        &self,
-        caller: &Caller,
-        path: &RequestPath,
-        name: &str,
-    ) -> Answer<()> {
-        let (turn, pass) = self.admit(caller, Ask::new(Operation::Delete, path)).await?;
+    pub async fn policy_delete(&self, caller: &Caller, ask: Ask<'_>, name: &str) -> Answer<()> {
+        let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let opened = pass?.opened;
             let name = PolicyName::canonical(name).map_err(invalid)?;

@@ -40,6 +40,9 @@ pub struct Caller {
 pub struct Ask<'a> {
     pub operation: Operation,
     pub path: &'a RequestPath,
+    /// The same thing by the name it is stored under: a rule for that must allow it too, where
+    /// there is one. Otherwise `Admin` would be another thing to policies than `admin`.
+    also: Option<&'a RequestPath>,
     /// Top level of the body, for policies with parameter rules.
     pub parameters: Option<&'a Map<String, Value>>,
     pub wrap_ttl: Option<Duration>,
@@ -58,6 +61,7 @@ impl<'a> Ask<'a> {
         Self {
             operation,
             path,
+            also: None,
             parameters: None,
             wrap_ttl: None,
             sudo: false,
@@ -75,6 +79,11 @@ impl<'a> Ask<'a> {
 
     pub fn with(mut self, parameters: Option<&'a Map<String, Value>>) -> Self {
         self.parameters = parameters;
+        self
+    }
+
+    pub fn also(mut self, path: Option<&'a RequestPath>) -> Self {
+        self.also = path;
         self
     }
 
@@ -164,12 +173,22 @@ impl Session {
     }
 
     fn decision(&self, ask: &Ask<'_>) -> crate::access::Decision<'_> {
-        self.acl.decide(&Request {
-            operation: ask.operation,
-            path: ask.path.as_str(),
-            parameters: ask.parameters,
-            wrap_ttl: ask.wrap_ttl,
-        })
+        let of = |path: &RequestPath| {
+            self.acl.decide(&Request {
+                operation: ask.operation,
+                path: path.as_str(),
+                parameters: ask.parameters,
+                wrap_ttl: ask.wrap_ttl,
+            })
+        };
+        let decision = of(ask.path);
+        match ask.also.map(of) {
+            Some(other) if other.rule.is_some() && !other.allowed => other,
+            Some(other) if other.rule.is_some() => {
+                crate::access::Decision { sudo: decision.sudo && other.sudo, ..decision }
+            }
+            _ => decision,
+        }
     }
 }
 
@@ -208,12 +227,7 @@ impl Vault {
         draft.who.entity = &session.held.claims.sub;
         draft.who.role = &session.held.claims.role;
         draft.who.display = &session.held.row.attribution.display_name;
-        let decision = session.acl.decide(&Request {
-            operation: ask.operation,
-            path: ask.path.as_str(),
-            parameters: ask.parameters,
-            wrap_ttl: ask.wrap_ttl,
-        });
+        let decision = session.decision(&ask);
         let rule = decision.rule.map(|r| format!("{} {}", r.policy, r.path)).unwrap_or_default();
         draft.rule = &rule;
         let narrow =
