@@ -38,7 +38,7 @@ async fn read(ctx: &Ctx, plane: Plane) -> Outcome {
     let (at, tune) = tuned(ctx.capture(0));
     // Reading how logins are set up is for operators, except its tuning, as in the dialect.
     let sudo = plane == Plane::Auth;
-    let answer = ctx.vault.mount_read(&ctx.caller, &ctx.path, plane, at, sudo).await;
+    let answer = ctx.vault.mount_read(&ctx.caller, ctx.ask(), plane, at, sudo).await;
     let mount = settle(answer)?;
     let envelope = Envelope::new(&ctx.caller.request_id);
     if !tune {
@@ -71,13 +71,13 @@ async fn write(ctx: &Ctx, plane: Plane) -> Outcome {
     let (at, tune) = tuned(ctx.capture(0));
     if tune {
         let settings = settings(&ctx.body)?;
-        settle(ctx.vault.mount_tune(&ctx.caller, &ctx.path, plane, at, settings).await)?;
+        settle(ctx.vault.mount_tune(&ctx.caller, ctx.ask(), plane, at, settings).await)?;
         return Ok(Reply::empty());
     }
     let kind = kind(&ctx.body, plane)?;
     let mut settings = settings(&ctx.body.nested("config")?)?;
     settings.description = ctx.body.string("description")?;
-    settle(ctx.vault.mount_enable(&ctx.caller, &ctx.path, at, kind, settings).await)?;
+    settle(ctx.vault.mount_enable(&ctx.caller, ctx.ask(), at, kind, settings).await)?;
     Ok(Reply::empty())
 }
 
@@ -90,7 +90,7 @@ pub async fn disable_auth(ctx: &Ctx) -> Outcome {
 }
 
 async fn disable(ctx: &Ctx, plane: Plane) -> Outcome {
-    settle(ctx.vault.mount_disable(&ctx.caller, &ctx.path, plane, ctx.capture(0)).await)?;
+    settle(ctx.vault.mount_disable(&ctx.caller, ctx.ask(), plane, ctx.capture(0)).await)?;
     Ok(Reply::empty())
 }
 

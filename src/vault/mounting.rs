@@ -37,12 +37,12 @@ impl Vault {
     pub async fn mount_read(
         &self,
         caller: &Caller,
-        path: &RequestPath,
+        ask: Ask<'_>,
         plane: Plane,
         at: &str,
         sudo: bool,
     ) -> Answer<Arc<Mount>> {
-        let ask = Ask::new(Operation::Read, path).sudo(sudo);
+        let ask = ask.sudo(sudo);
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let opened = pass?.opened;
@@ -56,12 +56,12 @@ impl Vault {
     pub async fn mount_enable(
         &self,
         caller: &Caller,
-        path: &RequestPath,
+        ask: Ask<'_>,
         at: &str,
         kind: EngineKind,
         settings: MountSettings,
     ) -> Answer<()> {
-        let ask = Ask::new(Operation::Update, path).sudo(kind.plane() == Plane::Auth);
+        let ask = ask.sudo(kind.plane() == Plane::Auth);
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let opened = pass?.opened;
@@ -87,11 +87,11 @@ impl Vault {
     pub async fn mount_disable(
         &self,
         caller: &Caller,
-        path: &RequestPath,
+        ask: Ask<'_>,
         plane: Plane,
         at: &str,
     ) -> Answer<()> {
-        let ask = Ask::new(Operation::Delete, path).sudo(plane == Plane::Auth);
+        let ask = ask.sudo(plane == Plane::Auth);
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let opened = pass?.opened;
@@ -128,12 +128,12 @@ impl Vault {
     pub async fn mount_tune(
         &self,
         caller: &Caller,
-        path: &RequestPath,
+        ask: Ask<'_>,
         plane: Plane,
         at: &str,
         settings: MountSettings,
     ) -> Answer<()> {
-        let ask = Ask::new(Operation::Update, path).sudo(plane == Plane::Auth);
+        let ask = ask.sudo(plane == Plane::Auth);
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let opened = pass?.opened;
