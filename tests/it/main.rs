@@ -14,4 +14,5 @@ mod health;
 mod hvac;
 mod kv;
 mod policy;
+mod properties;
 mod token;
