@@ -17,6 +17,11 @@ api() {
     -w '\n%{http_code}\n' "$BAO_ADDR/v1/$2"
 }
 
+# Once for a vault: the operator enables the login method.
+api GET sys/auth "$BAO_TOKEN" > "$work/methods"
+grep -q '"approle/"' "$work/methods" ||
+  api POST sys/auth/approle "$BAO_TOKEN" '{"type":"approle"}' | grep -qx 204
+
 # The operator writes a secret, a policy, and a role for the service.
 "$strongroom" kv put secret/shop/db user=shop password=correct-horse
 "$strongroom" policy write shop - <<'POLICY'

@@ -7,8 +7,6 @@ use crate::harness::{Server, finish, root};
 #[test]
 fn the_first_minute_of_a_service_goes_as_documented() {
     let server = Server::start();
-    // The method is mounted by the server for development; an oracle has to be told.
-    server.role("warm-up", serde_json::json!({}));
     let mut script = Command::new("bash");
     script.arg(root().join("docs/first-minute.sh"));
     script.env("STRONGROOM", env!("CARGO_BIN_EXE_strongroom"));

@@ -8,6 +8,7 @@ mod approle;
 mod bao;
 mod cli;
 mod crash;
+mod docs;
 mod first_minute;
 mod harness;
 mod health;

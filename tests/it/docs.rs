@@ -1,0 +1,105 @@
+//! The documents keep their word: the README's first secret works as printed, and no relative link
+//! in any document leads nowhere.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::harness::{Server, finish, root};
+
+const BEGIN: &str = "<!-- first secret: begin";
+const END: &str = "<!-- first secret: end";
+
+/// The lines of the README's marked block, without its fence.
+fn first_secret() -> String {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, rest) = readme.split_once(BEGIN).expect("the README marks its first secret");
+    let (block, _) = rest.split_once(END).expect("the README ends its first secret");
+    let lines: Vec<&str> =
+        block.lines().skip(1).filter(|line| !line.is_empty() && !line.starts_with("```")).collect();
+    assert_eq!(lines.len(), 3, "the first secret takes three lines: {lines:?}");
+    lines.join("\n")
+}
+
+#[test]
+fn the_readmes_first_secret_works_as_printed() {
+    let server = Server::start();
+    // What a newcomer has around him after `make run`; only the port is another one.
+    let clone = server.file("clone");
+    fs::create_dir_all(clone.join("target/release")).unwrap();
+    symlink(env!("CARGO_BIN_EXE_strongroom"), clone.join("target/release/strongroom")).unwrap();
+    symlink(server.data(), clone.join(".dev")).unwrap();
+    let printed = "http://127.0.0.1:8200";
+    let lines = first_secret();
+    assert!(lines.contains(printed), "{lines}");
+    let script = format!("set -eu\n{}\n", lines.replace(printed, server.address()));
+    let mut bash = Command::new("bash");
+    bash.args(["-c", &script]).current_dir(&clone);
+    let out = finish(server.client(&mut bash, "")).ok();
+    assert_eq!(out.lines().last(), Some("world"), "{out}");
+}
+
+#[test]
+fn every_relative_link_in_the_documents_leads_somewhere() {
+    let mut broken = Vec::new();
+    let mut links_seen = 0;
+    for document in documents(root()) {
+        let text = fs::read_to_string(&document).unwrap();
+        for link in links(&text) {
+            links_seen += 1;
+            let target = document.parent().unwrap().join(link);
+            if !target.exists() {
+                broken.push(format!("{}: {link}", document.display()));
+            }
+        }
+    }
+    assert!(links_seen > 20, "the documents link to one another; {links_seen} links were found");
+    assert!(broken.is_empty(), "these lead nowhere:\n{}", broken.join("\n"));
+}
+
+/// Every Markdown file of the repository, without what is built or installed.
+fn documents(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap().map(Result::unwrap) {
+        let (name, path) = (entry.file_name(), entry.path());
+        let hidden = name.to_string_lossy().starts_with('.');
+        if entry.file_type().unwrap().is_dir() {
+            if !hidden && name != "target" && name != "dist" {
+                found.extend(documents(&path));
+            }
+        } else if path.extension().is_some_and(|e| e == "md") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Targets of inline links `](target)` outside code, without those that have a scheme, and without
+/// their fragments.
+fn links(text: &str) -> Vec<&str> {
+    let mut in_fence = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            in_fence = !in_fence;
+        }
+        if in_fence {
+            continue;
+        }
+        for after in line.split("](").skip(1) {
+            let Some((target, _)) = after.split_once(')') else { continue };
+            let target = target.split('#').next().unwrap_or("");
+            if !target.is_empty() && !target.contains("://") && !target.starts_with("mailto:") {
+                found.push(target);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn links_are_found_where_they_are_links() {
+    let text = "[a](b.md) and [c](d.md#e), [f](https://x.y/z) [g](#h)\n```\n[i](j)\n```\n[k](l/)";
+    assert_eq!(links(text), ["b.md", "d.md", "l/"]);
+}
