@@ -11,8 +11,8 @@ cargo build --profile dist --locked --bin strongroom
 
 rm -rf "dist/$name"
 mkdir -p "dist/$name"
-cp target/dist/strongroom LICENSE "dist/$name/"
-cp -r config docs "dist/$name/"
+cp target/dist/strongroom LICENSE README.md CHANGELOG.md SECURITY.md "dist/$name/"
+cp -r config docs softhsm "dist/$name/"
 # Same input, same archive: no times, no owners, one order.
 tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C dist -cf - "$name" |
   gzip -n > "dist/$name.tar.gz"
