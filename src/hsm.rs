@@ -109,11 +109,11 @@ struct Running {
 
 impl Hsm {
     /// Loads the module, finds the token, logs in, starts the threads. Blocks; call it off the async
-    /// threads. `Operator`: the configuration, PIN or token is wrong, in one line; `Unavailable`:
-    /// the device doesn't answer now.
+    /// threads. A device that doesn't answer now is no error: the breaker is open then, and the
+    /// supervisor brings it up. `Operator`: the configuration, PIN or token is wrong, in one line.
     pub fn start(config: HsmConfig, clock: Clock, random: Random) -> Result<Arc<Hsm>, Fault> {
         let workers = config.workers.clamp(2, limits::HSM_WORKERS_MAX);
-        let module = Module::open(&config.module)?;
+        let module = Module::load(&config.module)?;
         let breaker = Breaker::new(clock.clone(), workers + 1, config.wedged_after);
         let token = Arc::new(Token::new(
             module,
@@ -123,15 +123,10 @@ impl Hsm {
             config.pin,
             config.dev,
         ));
-        if let Err(trouble) = token.renew(0) {
+        if let Err(fault) = token.bring_up(&config.module) {
             token.module.leave(limits::HSM_QUIESCE_MAX);
-            return Err(match trouble {
-                Trouble::Final(fault) => fault,
-                Trouble::Module(error) => unavailable(error.to_string()),
-                Trouble::Stale(reason) => unavailable(reason.into()),
-            });
+            return Err(fault);
         }
-        token.breaker.close();
 
         let (sign, sign_jobs) = bounded(limits::HSM_QUEUE_MAX);
         let (unwrap, unwrap_jobs) = bounded(limits::HSM_QUEUE_MAX);

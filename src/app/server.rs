@@ -16,7 +16,6 @@ use crate::clock::Clock;
 use crate::config::{Config, LogFormat};
 use crate::hsm::{Hsm, HsmConfig, pin};
 use crate::http;
-use crate::keyguard::Fault;
 use crate::lease::TtlLimits;
 use crate::limits;
 use crate::mounts::EngineKind;
@@ -26,7 +25,7 @@ use crate::store::embedded::{Embedded, Options, State};
 use crate::telemetry;
 use crate::vault::{Caller, Ports, Settings, Vault, VaultError};
 
-/// How long to wait before asking again for an HSM that is not there at start.
+/// How long `dev` waits before asking again for an HSM that is not there at start.
 const HSM_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Runs until a signal ends it.
@@ -56,7 +55,15 @@ struct Parts {
 
 async fn serve(config: Config, dev_token_file: Option<&Path>) -> Result<(), AppError> {
     let parts = build(&config).await?;
-    let opened = parts.vault.open().await;
+    let mut opened = parts.vault.open().await;
+    if dev_token_file.is_some() {
+        // dev listens only once it is open.
+        while let Err(VaultError::Unavailable { reason, .. }) = &opened {
+            tracing::warn!(reason, "the vault can't be opened yet; trying again");
+            tokio::time::sleep(HSM_PATIENCE).await;
+            opened = parts.vault.open().await;
+        }
+    }
     match (&opened, dev_token_file) {
         (Ok(()), None) => {}
         (_, Some(file)) => prepare_dev(&parts.vault, opened, file).await?,
@@ -163,29 +170,19 @@ async fn open_store(config: &Config, clock: &Clock) -> Result<Arc<Embedded>, App
     Ok(Arc::new(opened.store))
 }
 
-/// A device that doesn't answer is waited for; what needs an operator ends the start.
+/// What needs an operator ends the start; a device that doesn't answer yet does not.
 async fn start_hsm(config: &Config, clock: &Clock, random: &Random) -> Result<Arc<Hsm>, AppError> {
-    loop {
-        let pin = pin::read(&config.hsm.pin_file).map_err(|e| AppError::new(e.to_string()))?;
-        let mut hsm =
-            HsmConfig::new(config.hsm.module.clone(), config.hsm.token_label.clone(), pin);
-        hsm.workers = config.hsm.workers;
-        hsm.dev = config.hsm.dev;
-        let (clock, random) = (clock.clone(), random.clone());
-        let started = tokio::task::spawn_blocking(move || Hsm::start(hsm, clock, random)).await;
-        match started.map_err(|e| AppError::new(e.to_string()))? {
-            Ok(hsm) => return Ok(hsm),
-            Err(Fault::Unavailable { reason, .. }) => {
-                tracing::warn!(reason, "the HSM does not answer; asking again");
-                tokio::time::sleep(HSM_PATIENCE).await;
-            }
-            Err(fault) => {
-                return Err(AppError::new(format!(
-                    "{fault}; `strongroom hsm doctor --config FILE` says more"
-                )));
-            }
-        }
-    }
+    let pin = pin::read(&config.hsm.pin_file).map_err(|e| AppError::new(e.to_string()))?;
+    let mut hsm = HsmConfig::new(config.hsm.module.clone(), config.hsm.token_label.clone(), pin);
+    hsm.workers = config.hsm.workers;
+    hsm.dev = config.hsm.dev;
+    let (clock, random) = (clock.clone(), random.clone());
+    tokio::task::spawn_blocking(move || Hsm::start(hsm, clock, random))
+        .await
+        .map_err(|e| AppError::new(e.to_string()))?
+        .map_err(|fault| {
+            AppError::new(format!("{fault}; `strongroom hsm doctor --config FILE` says more"))
+        })
 }
 
 /// What `dev` promises before it listens: initialised, open, `secret/` mounted, a root lease in

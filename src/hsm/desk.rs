@@ -9,18 +9,39 @@ use cryptoki::error::Error;
 use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, SessionState};
 use cryptoki::slot::Slot;
+use parking_lot::Mutex;
 
 use super::failure::Trouble;
 use super::module::Context;
 use crate::keyguard::Fault;
 
 /// One login: everything learnt under it dies with it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Live {
     pub(super) generation: u64,
     /// The module's initialisation this login belongs to.
     pub(super) epoch: u64,
     pub(super) slot: Slot,
+    pub(super) logins: Arc<Logins>,
+}
+
+/// Counts the logins of a token, each before it is tried: while the number stands, a login that was
+/// lost has not come back.
+#[derive(Debug, Default)]
+pub(super) struct Logins(Mutex<(u64, u64)>);
+
+impl Logins {
+    /// The generation begun last and the epoch of the module it was begun in.
+    pub(super) fn last(&self) -> (u64, u64) {
+        *self.0.lock()
+    }
+
+    /// The number of a login that is about to be tried.
+    pub(super) fn begin(&self, epoch: u64) -> u64 {
+        let mut last = self.0.lock();
+        *last = (last.0 + 1, epoch);
+        last.0
+    }
 }
 
 pub(super) struct Desk {
@@ -73,7 +94,7 @@ impl Desk {
         let handle = match self.find(id, kind)?.as_slice() {
             [one] => *one,
             [] => {
-                self.check_login()?;
+                self.check_held()?;
                 return Err(Trouble::Final(Fault::Key(format!(
                     "the token has no {kind:?} key with CKA_ID {}",
                     hex::encode(id)
@@ -92,7 +113,18 @@ impl Desk {
     }
 
     /// Private objects hide from a session that nobody is logged in to: "not found" means nothing
-    /// before this passes.
+    /// before this passes. Another thread may have logged in again since the search, so the session
+    /// must be logged in and no login begun after the one that this desk was opened under.
+    pub(super) fn check_held(&self) -> Result<(), Trouble> {
+        self.check_login()?;
+        if self.live.logins.last().0 == self.live.generation {
+            Ok(())
+        } else {
+            Err(Trouble::logged_out())
+        }
+    }
+
+    /// Whether somebody is logged in now.
     pub(super) fn check_login(&self) -> Result<(), Trouble> {
         match self.session.get_session_info()?.session_state() {
             SessionState::RwUser | SessionState::RoUser => Ok(()),

@@ -73,7 +73,6 @@ pub(super) fn create_signer(
 
 /// Destroys every object of the key: secret, pair, and MAC companion.
 pub(super) fn destroy(desk: &mut Desk, key: &KeyRef) -> Result<(), Trouble> {
-    desk.check_login()?;
     let mut objects = Vec::new();
     match key.purpose {
         Purpose::Kek => {
@@ -89,6 +88,7 @@ pub(super) fn destroy(desk: &mut Desk, key: &KeyRef) -> Result<(), Trouble> {
             objects.extend(desk.find(&key.id, Kind::Public)?);
         }
     }
+    desk.check_held()?;
     if objects.is_empty() {
         return Err(Fault::Key(format!("the token has no {key}")).into());
     }

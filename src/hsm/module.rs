@@ -11,6 +11,7 @@ use cryptoki::error::{Error, RvError};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use crate::keyguard::Fault;
+use crate::limits;
 
 /// All modules of this process by canonical path. They are never unloaded: a hung call may still be
 /// inside one, and initialising a second context over the first can crash SoftHSM.
@@ -35,6 +36,16 @@ pub(super) struct Context {
 impl Module {
     /// Loads (once per process) and initialises the module for one more user.
     pub(super) fn open(path: &Path) -> Result<Arc<Module>, Fault> {
+        let module = Self::load(path)?;
+        module.initialise().map_err(|error| {
+            module.leave(limits::HSM_QUIESCE_MAX);
+            explain_initialise(path, &error)
+        })?;
+        Ok(module)
+    }
+
+    /// Loads the module (once per process) for one more user, who initialises it.
+    pub(super) fn load(path: &Path) -> Result<Arc<Module>, Fault> {
         let canonical = locate(path)?;
         let mut modules = MODULES.get_or_init(Mutex::default).lock();
         let module = match modules.get(&canonical) {
@@ -47,19 +58,14 @@ impl Module {
                 module
             }
         };
-        {
-            let mut context = module.gate.write();
-            if context.epoch == 0 {
-                context.initialise().map_err(|e| {
-                    Fault::Operator(format!(
-                        "the PKCS#11 module doesn't initialise ({e}): check the vendor's own configuration{}",
-                        if is_softhsm(path) { " (SOFTHSM2_CONF)" } else { "" }
-                    ))
-                })?;
-            }
-            context.users += 1;
-        }
+        module.gate.write().users += 1;
         Ok(module)
+    }
+
+    /// C_Initialize, unless another user did.
+    pub(super) fn initialise(&self) -> Result<(), Error> {
+        let mut context = self.gate.write();
+        if context.epoch == 0 { context.initialise() } else { Ok(()) }
     }
 
     /// Enters the module; while the guard lives nobody finalises it.
@@ -132,6 +138,14 @@ fn locate(path: &Path) -> Result<PathBuf, Fault> {
             "the PKCS#11 module {shown} can't be read ({e}): check its permissions"
         ))),
     }
+}
+
+/// What to do when C_Initialize fails.
+pub(super) fn explain_initialise(path: &Path, error: &Error) -> Fault {
+    let hint = if is_softhsm(path) { " (SOFTHSM2_CONF)" } else { "" };
+    Fault::Operator(format!(
+        "the PKCS#11 module doesn't initialise ({error}): check the vendor's own configuration{hint}"
+    ))
 }
 
 fn explain_load(path: &Path, error: &Error) -> Fault {

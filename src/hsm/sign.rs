@@ -49,6 +49,8 @@ pub(super) fn public_key(
             _ => None,
         })
         .ok_or_else(|| Trouble::Final(Fault::Key(format!("{key} has no P-256 public point"))))?;
+    // A handle of a lost login may name another key; what is learnt here stays.
+    desk.check_held()?;
     token.learn_public_key(*key, point);
     Ok(point)
 }

@@ -16,7 +16,12 @@ pub(super) struct Found {
 pub(super) fn find(pkcs11: &Pkcs11, label: &str, serial: Option<&str>) -> Result<Found, Trouble> {
     let mut matching = Vec::new();
     let mut labels = Vec::new();
-    for slot in pkcs11.get_slots_with_token()? {
+    let slots = pkcs11.get_slots_with_token()?;
+    if slots.is_empty() {
+        // A device that is unplugged or switched off: it can come back.
+        return Err(Error::Pkcs11(RvError::TokenNotPresent, Function::GetSlotList).into());
+    }
+    for slot in slots {
         let info = pkcs11.get_token_info(slot)?;
         if !info.token_initialized() {
             continue;

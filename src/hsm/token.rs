@@ -1,6 +1,7 @@
 //! The token as this process knows it: the login and its generation, the breaker, what its keys
 //! are known to answer. Logging in happens here and nowhere else.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -11,10 +12,10 @@ use cryptoki::types::AuthPin;
 use parking_lot::Mutex;
 
 use super::breaker::{Breaker, State, unavailable};
-use super::desk::{Desk, Live};
+use super::desk::{Desk, Live, Logins};
 use super::entropy::Health;
 use super::failure::{Class, Trouble, classify};
-use super::module::{Context, Module};
+use super::module::{Context, Module, explain_initialise};
 use super::self_test::{self, KnownAnswer};
 use super::slots;
 use crate::keyguard::{Fault, Kek, KeyRef, PublicKey};
@@ -34,7 +35,7 @@ pub(super) struct Token {
     live: ArcSwapOption<Live>,
     /// Holds the login: closing the last session of a process logs it out.
     keeper: Mutex<Option<Desk>>,
-    last: Mutex<(u64, u64)>,
+    logins: Arc<Logins>,
     known: Mutex<Vec<KnownAnswer>>,
     entropy: Mutex<Health>,
 }
@@ -58,7 +59,7 @@ impl Token {
             serial: Mutex::new(None),
             live: ArcSwapOption::empty(),
             keeper: Mutex::new(None),
-            last: Mutex::new((0, 0)),
+            logins: Arc::default(),
             known: Mutex::default(),
             entropy: Mutex::default(),
         }
@@ -81,7 +82,32 @@ impl Token {
 
     /// The generation last begun and the epoch of the module it was begun in.
     pub(super) fn last(&self) -> (u64, u64) {
-        *self.last.lock()
+        self.logins.last()
+    }
+
+    /// The first login. What an operator must mend is an error; a device that doesn't answer is left
+    /// to the supervisor behind an open breaker.
+    pub(super) fn bring_up(&self, path: &Path) -> Result<(), Fault> {
+        let reason = match self.module.initialise() {
+            Ok(()) => match self.renew(0) {
+                Ok(()) => {
+                    self.breaker.close();
+                    return Ok(());
+                }
+                Err(Trouble::Final(Fault::Unavailable { reason, .. })) => reason,
+                Err(Trouble::Final(fault)) => return Err(fault),
+                Err(Trouble::Stale(reason)) => reason.to_owned(),
+                Err(Trouble::Module(error)) if classify(&error) == Class::Refused => {
+                    return Err(Fault::Operator(format!("the HSM refuses: {error}")));
+                }
+                Err(Trouble::Module(error)) => error.to_string(),
+            },
+            Err(error) if classify(&error) == Class::DeviceLost => error.to_string(),
+            Err(error) => return Err(explain_initialise(path, &error)),
+        };
+        tracing::warn!(reason, "the HSM does not answer yet; it is asked again until it does");
+        self.breaker.open(reason);
+        Ok(())
     }
 
     /// Logs in and begins a new generation, unless somebody did since `seen`.
@@ -93,10 +119,13 @@ impl Token {
             return Ok(());
         }
         let context = self.module.enter();
-        if let Some(old) = keeper.take() {
+        let outdated = keeper.take();
+        let logged_in = self.log_in(&context);
+        // After the new one is open: closing the last session would log out.
+        if let Some(old) = outdated {
             old.close(&context);
         }
-        let mut desk = self.log_in(&context)?;
+        let mut desk = logged_in?;
         if let Err(trouble) = self_test::run(self, &mut desk, None) {
             desk.close(&context);
             return Err(trouble);
@@ -124,12 +153,12 @@ impl Token {
         if let Some(warning) = slots::pin_warning(&found.info)? {
             tracing::warn!(warning, "the HSM's PIN");
         }
-        let generation = {
-            let mut last = self.last.lock();
-            *last = (last.0 + 1, context.epoch);
-            last.0
-        };
-        let live = Arc::new(Live { generation, epoch: context.epoch, slot: found.slot });
+        let live = Arc::new(Live {
+            generation: self.logins.begin(context.epoch),
+            epoch: context.epoch,
+            slot: found.slot,
+            logins: self.logins.clone(),
+        });
         let desk = Desk::open(context, live)?;
         let pin = AuthPin::new(self.pin.lock().expose().into());
         match desk.session.login(UserType::User, Some(&pin)) {

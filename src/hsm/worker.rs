@@ -73,8 +73,9 @@ impl Worker {
         subject: Option<KeyRef>,
         work: &mut dyn FnMut(&Token, &mut Desk) -> Result<T, Trouble>,
     ) -> Result<T, Fault> {
-        // A lost login may show as a stale handle first, so each has a retry of its own.
-        let (mut reopened, mut renewed) = (false, false);
+        // A lost login may show as a stale handle first, and either as an error that could mean
+        // anything, so each has a retry of its own.
+        let (mut reopened, mut renewed, mut tested) = (false, false, false);
         loop {
             let Some(live) = token.live() else {
                 return Err(match token.breaker.admit() {
@@ -109,10 +110,18 @@ impl Worker {
                 }
                 Class::Data | Class::Ambiguous => {
                     let only = if class == Class::Data { subject } else { None };
-                    return Err(match (self.self_test(token, only), subject) {
-                        (Err(_), _) => token.lost(live.generation, reason),
-                        (Ok(()), Some(key)) if class == Class::Data => Fault::Integrity(key),
-                        (Ok(()), _) => unavailable(reason),
+                    if self.self_test(token, only).is_err() {
+                        return Err(token.lost(live.generation, reason));
+                    }
+                    // Before bytes are condemned they get a second try under keys that answer: a
+                    // device that stumbled once must not look like tampering.
+                    if !tested {
+                        tested = true;
+                        continue;
+                    }
+                    return Err(match subject {
+                        Some(key) if class == Class::Data => Fault::Integrity(key),
+                        _ => unavailable(reason),
                     });
                 }
                 Class::Pin => return Err(token.breaker.stop(reason)),
@@ -137,13 +146,15 @@ impl Worker {
             // Another token of this module had it initialised anew; our login went with it.
             return Err(Trouble::logged_out());
         }
-        if let Some(old) = self.desk.take_if(|desk| desk.live.generation != live.generation) {
-            old.close(&context);
-        }
+        let outdated = self.desk.take_if(|desk| desk.live.generation != live.generation);
         let desk = match &mut self.desk {
             Some(desk) => desk,
             empty => empty.insert(Desk::open(&context, live)?),
         };
+        // After the new one is open: closing the last session would log out.
+        if let Some(old) = outdated {
+            old.close(&context);
+        }
         work(token, desk)
     }
 

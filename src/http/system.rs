@@ -68,6 +68,7 @@ pub fn health(vault: &Vault, method: &Method, query: Option<&str>) -> Reply {
             reason,
             seconds_left: status.degraded_seconds_left.unwrap_or(0),
         }),
+        sealed_because: status.sealed_because.map(str::to_owned),
     };
     Reply::text(chosen, format!("{}\n", text(&shape)))
 }

@@ -42,6 +42,8 @@ pub struct Status {
     pub cluster_name: String,
     /// Open, but the HSM is away: seconds of service left.
     pub degraded_seconds_left: Option<u64>,
+    /// Why it is sealed; a fixed text, because anybody may ask.
+    pub sealed_because: Option<&'static str>,
     pub store_trouble: Option<String>,
     pub audit_trouble: Option<String>,
 }
@@ -63,17 +65,18 @@ impl Vault {
             ports.random.clone(),
         )
         .await;
-        match keyring {
+        let opened = match keyring {
             Ok(Some(keyring)) => self.open_with(keyring).await,
             Ok(None) => {
                 self.set_phase(Phase::Uninitialised);
-                Err(VaultError::NotInitialised)
+                return Err(VaultError::NotInitialised);
             }
-            Err(error) => {
-                self.set_phase(Phase::Waiting(error.to_string()));
-                Err(error.into())
-            }
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = &opened {
+            self.set_phase(Phase::Waiting(error.to_string()));
         }
+        opened
     }
 
     async fn open_with(&self, keyring: Arc<Keyring>) -> Result<(), VaultError> {
@@ -280,9 +283,21 @@ impl Vault {
             cluster_id: opened.as_ref().map(|o| o.cluster_id.clone()),
             cluster_name: self.settings.cluster_name.clone(),
             degraded_seconds_left: (opened.is_some() && !health.available).then_some(left),
+            sealed_because: opened.is_none().then(|| sealed_because(&phase, health.available)),
             store_trouble: (self.ports.store_trouble)(),
             audit_trouble: self.ports.audit.status().down.map(|d| d.to_string()),
             phase,
         }
+    }
+}
+
+fn sealed_because(phase: &Phase, hsm_available: bool) -> &'static str {
+    match phase {
+        Phase::Uninitialised => "not initialised: an operator does it with PUT sys/init",
+        Phase::SealedByOperator => "sealed by an operator",
+        Phase::Waiting(_) | Phase::Open if !hsm_available => {
+            "the HSM is away; the vault opens by itself when it is back"
+        }
+        Phase::Waiting(_) | Phase::Open => "it could not be opened yet; its log says why",
     }
 }

@@ -30,6 +30,9 @@ pub struct Health {
     /// Beyond the dialect: the HSM is away and warm keys go on serving.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub degraded: Option<Degraded>,
+    /// Why it is sealed; absent while it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_because: Option<String>,
 }
 
 /// What `sys/health` says while the HSM is away.

@@ -313,6 +313,9 @@ fn median(mut times: Vec<Duration>) -> Duration {
 fn text(trouble: Trouble) -> String {
     match trouble {
         Trouble::Final(fault) => fault.to_string(),
+        Trouble::Module(Error::Pkcs11(RvError::TokenNotPresent, _)) => {
+            "no slot holds a token: connect the device, or start its service".to_owned()
+        }
         Trouble::Module(error) => error.to_string(),
         Trouble::Stale(reason) => reason.to_owned(),
     }
