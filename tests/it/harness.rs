@@ -1,6 +1,7 @@
 //! A real server in a directory of its own, and ways to speak to it: raw HTTP, `bao`, Python, our
 //! own command line.
 
+mod faulty;
 mod http;
 
 use std::fs;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+pub use faulty::Faulty;
 pub use http::Response;
 
 /// Time for a server to come up on a busy machine.
@@ -24,6 +26,8 @@ pub struct Server {
     directory: TempDir,
     /// Put before the program, such as strace with its arguments.
     wrapper: Vec<String>,
+    /// `server` with the configuration that `dev` left, instead of `dev`.
+    configured: bool,
     child: Option<Child>,
     address: String,
 }
@@ -55,11 +59,34 @@ impl Server {
         let mut server = Self {
             directory: tempfile::tempdir().unwrap(),
             wrapper: wrapper.iter().map(|s| (*s).to_owned()).collect(),
+            configured: false,
             child: None,
             address: String::new(),
         };
         server.spawn();
         server
+    }
+
+    /// A server in front of a module that fails on request.
+    pub fn start_on(faulty: &Faulty) -> Self {
+        let environment = faulty.environment();
+        let mut wrapper = vec!["env"];
+        wrapper.extend(environment.iter().map(String::as_str));
+        Self::start_under(&wrapper)
+    }
+
+    /// Kills the process; from now on it is `server --config`, with what `dev` wrote and `edit`
+    /// changed.
+    pub fn reconfigure(&mut self, edit: impl FnOnce(String) -> String) {
+        self.kill9();
+        self.configured = true;
+        let path = self.config();
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, edit(text)).unwrap();
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.data().join("strongroom.toml")
     }
 
     /// `http://127.0.0.1:PORT`; another one after a restart.
@@ -132,11 +159,18 @@ impl Server {
         }
     }
 
-    fn command(&self) -> Command {
+    /// How the server is started; for those that are expected not to come up.
+    pub fn command(&self) -> Command {
         let mut words = self.wrapper.clone();
         words.push(env!("CARGO_BIN_EXE_strongroom").into());
         let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).args(["dev", "--listen", "127.0.0.1:0", "--data"]);
+        command.args(&words[1..]);
+        if self.configured {
+            command.env("SOFTHSM2_CONF", self.data().join("softhsm/softhsm2.conf"));
+            command.args(["server", "--config"]).arg(self.config());
+            return command;
+        }
+        command.args(["dev", "--listen", "127.0.0.1:0", "--data"]);
         command.arg(self.data());
         command
     }

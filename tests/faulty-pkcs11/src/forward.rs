@@ -14,6 +14,7 @@ macro_rules! forward {
             if let Err(code) = control::consult(stringify!($name)) {
                 return code;
             }
+            let _inside = inside();
             match real().and_then(|list| list.$name) {
                 // SAFETY: same function, same arguments as our caller's.
                 Some(function) => unsafe { function($($argument),*) },

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::ffi::c_void;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use cryptoki_sys::*;
 
@@ -18,11 +18,27 @@ static SESSIONS: Mutex<Vec<CK_SESSION_HANDLE>> = Mutex::new(Vec::new());
 static APPENDED: LazyLock<Mutex<HashMap<CK_SESSION_HANDLE, [u8; IV_BYTES]>>> =
     LazyLock::new(Mutex::default);
 
+/// Held by everybody inside the real module. What gets lost is lost between calls: SoftHSM frees a
+/// session that is closed while another thread uses it.
+static INSIDE: RwLock<()> = RwLock::new(());
+
+/// Enters the real module.
+pub fn inside() -> RwLockReadGuard<'static, ()> {
+    INSIDE.read().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 macro_rules! call {
+    ($($call:tt)*) => {{
+        let _inside = inside();
+        call_alone!($($call)*)
+    }};
+}
+
+macro_rules! call_alone {
     ($name:ident($($argument:expr),*)) => {
         match real().and_then(|list| list.$name) {
             // SAFETY: the arguments are our caller's, or places of our own.
@@ -42,27 +58,28 @@ macro_rules! consult {
 
 /// Does what the file asks for once.
 pub fn happen(event: Event) {
+    let _alone = INSIDE.write().unwrap_or_else(PoisonError::into_inner);
     let mut sessions = locked(&SESSIONS);
     let alive = |session: CK_SESSION_HANDLE| {
         let mut info = CK_SESSION_INFO::default();
-        call!(C_GetSessionInfo(session, &mut info)) == CKR_OK
+        call_alone!(C_GetSessionInfo(session, &mut info)) == CKR_OK
     };
     sessions.retain(|session| alive(*session));
     match event {
         Event::Sessions => {
             let kept = sessions.len().min(1);
             for session in sessions.drain(kept..) {
-                call!(C_CloseSession(session));
+                call_alone!(C_CloseSession(session));
             }
         }
         Event::AllSessions => {
             for session in sessions.drain(..) {
-                call!(C_CloseSession(session));
+                call_alone!(C_CloseSession(session));
             }
         }
         Event::Login => {
             if let Some(session) = sessions.first() {
-                call!(C_Logout(*session));
+                call_alone!(C_Logout(*session));
             }
         }
     }
