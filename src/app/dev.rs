@@ -43,6 +43,13 @@ pub fn run(args: &DevArgs) -> Result<(), AppError> {
     let directory = args.data.canonicalize().map_err(|e| failed("find", &args.data, e))?;
     let softhsm = directory.join("softhsm");
     files::private_directory(&softhsm).map_err(|e| failed("create", &softhsm, e))?;
+    let path = directory.join("strongroom.toml");
+    let storage = directory.join("data");
+    if !path.exists() && !storage.exists() {
+        // The configuration is written once the token is whole, and keys are made after that. So
+        // what is here is half a token of a first start that was killed: SoftHSM can't finish it.
+        softhsm::discard_tokens(&softhsm).map_err(|e| failed("empty", &softhsm, e))?;
+    }
     let conf = softhsm::ensure_config(&softhsm).map_err(|e| failed("write to", &softhsm, e))?;
 
     // SoftHSM reads its configuration's place from the environment it was started with.
@@ -58,12 +65,11 @@ pub fn run(args: &DevArgs) -> Result<(), AppError> {
     softhsm::ensure_token(&module, TOKEN_LABEL, &so_pin, &pin)
         .map_err(|fault| AppError::new(fault.to_string()))?;
 
-    let mut config = Config::new(directory.join("data"), module, TOKEN_LABEL.to_owned(), pin_file);
+    let mut config = Config::new(storage, module, TOKEN_LABEL.to_owned(), pin_file);
     config.listener.address = args.listen;
     config.audit.directory = directory.join("audit");
     config.hsm.dev = true;
     config.log.level = LogLevel::Info;
-    let path = directory.join("strongroom.toml");
     files::replace_private(&path, config.to_toml().as_bytes())
         .map_err(|e| failed("write", &path, e))?;
     let token_file = std::path::absolute(match &args.root_token_file {

@@ -42,13 +42,30 @@ pub fn ensure_config(directory: &Path) -> std::io::Result<PathBuf> {
         "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n",
         tokens.display()
     );
-    let created = std::fs::File::options().write(true).create_new(true).mode(0o600).open(&path);
-    match created {
-        Ok(mut file) => file.write_all(text.as_bytes())?,
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
-        Err(e) => return Err(e),
+    if !path.exists() {
+        // Under its name only when it is whole: SoftHSM takes half a configuration for one that
+        // names the machine's own token directory.
+        let temporary = directory.join("softhsm2.conf.new");
+        let mut file = std::fs::File::options()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, &path)?;
     }
     Ok(path)
+}
+
+/// Removes every token below `directory` and all keys on them. Only for a directory where no key
+/// was ever made.
+pub fn discard_tokens(directory: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(directory.join("tokens")) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
 }
 
 /// A token labelled `label` with a user PIN (C_InitToken, C_InitPIN), made in a free slot unless it
