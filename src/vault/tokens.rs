@@ -424,5 +424,9 @@ fn bad(text: &str) -> VaultError {
 }
 
 pub(super) fn refused(error: LeaseError) -> VaultError {
-    VaultError::Invalid(error.to_string())
+    match error {
+        // It ended while its holder was served: the answer is the same as a moment later.
+        LeaseError::Revoked | LeaseError::Expired => VaultError::Unauthenticated,
+        other => VaultError::Invalid(other.to_string()),
+    }
 }
