@@ -40,8 +40,10 @@ test-deps: .venv/installed
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	@touch $@
 
-bench: build ## measure; see benches/
-	benches/run.sh
+bench: .venv/installed ## measure against OpenBao and the machine's limits (QUICK=1: two minutes)
+	@scripts/deps.sh bench
+	cargo build --release --bin strongroom --example limits
+	benches/run.py $(if $(QUICK),--quick)
 
 dist: ## the artefact that ships, in dist/
 	@scripts/deps.sh build

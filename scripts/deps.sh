@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing for "build", "run" or "test" from Debian's packages; says nothing and
-# does nothing where all is there.
+# Installs what is missing for "build", "run", "test" or "bench" from Debian's packages; says
+# nothing and does nothing where all is there.
 set -euo pipefail
 
 packages=()
@@ -8,7 +8,7 @@ packages=()
 need() { bash -c "$1" > /dev/null 2>&1 || packages+=("$2"); }
 
 need 'command -v cc && command -v make' build-essential
-case "${1:?build, run or test}" in
+case "${1:?build, run, test or bench}" in
   build) ;;
   run) need 'command -v softhsm2-util' softhsm2 ;;
   test)
@@ -18,7 +18,12 @@ case "${1:?build, run or test}" in
     need 'command -v openssl' openssl
     need 'python3 -c "import ensurepip, venv"' python3-venv
     ;;
-  *) echo "deps.sh: \"$1\" is not build, run or test" >&2; exit 1 ;;
+  bench)
+    need 'command -v softhsm2-util' softhsm2
+    need 'command -v wrk' wrk
+    need 'python3 -c "import ensurepip, venv"' python3-venv
+    ;;
+  *) echo "deps.sh: \"$1\" is not build, run, test or bench" >&2; exit 1 ;;
 esac
 
 if ! command -v cargo > /dev/null; then
