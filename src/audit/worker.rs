@@ -349,8 +349,11 @@ impl Worker {
                     self.answer_demands(size);
                 }
                 Err(fault) => {
-                    tracing::warn!(fault, "no audit checkpoint; the log's end is unproven");
-                    self.shared.progress.lock().fault = Some(fault.clone());
+                    let before = self.shared.progress.lock().fault.replace(fault.clone());
+                    // Once a fault, not once a second.
+                    if before.as_ref() != Some(&fault) {
+                        tracing::warn!(fault, "no audit checkpoint; the log's end is unproven");
+                    }
                     self.refuse_demands(&fault);
                 }
             }

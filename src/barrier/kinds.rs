@@ -40,6 +40,7 @@ kinds! {
     JOURNAL_HEAD = 22,
     NOTE = 23,
     APPROLE_DIGEST_KEY = 24,
+    APPROLE_ACCESSOR_NAME = 25,
 }
 
 #[cfg(test)]

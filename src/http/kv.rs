@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use super::reply::{Outcome, Reply, Stop, settle};
 use super::request::Ctx;
 use crate::access::Operation;
-use crate::engines::kv::{ConfigChange, CustomMetadata, KvError, MetadataChange, VersionView};
+use crate::engines::kv::{ConfigChange, CustomMetadata, MetadataChange, VersionView};
 use crate::limits;
 use crate::vault::{Found, Patched, SecretAt, VaultError, VersionsCommand};
 use crate::wire::envelope::Envelope;
@@ -251,10 +251,6 @@ fn metadata(view: &VersionView) -> VersionMetadata {
         view.destroyed,
         &view.custom_metadata,
     )
-}
-
-fn bad(error: KvError) -> Stop {
-    Stop::Bad(VaultError::Invalid(error.to_string()))
 }
 
 /// KV's metadata writes word their field errors without the usual prefix.

@@ -179,7 +179,8 @@ impl Vault {
             unit.note(self.note(caller, "approle.role.delete", &name));
             self.commit(&opened, unit).await?;
             let directory = hex::encode(role.value.uid);
-            for accessor in self.all_names(&opened, id, kinds::APPROLE_ACCESSOR, &directory).await?
+            for accessor in
+                self.all_names(&opened, id, kinds::APPROLE_ACCESSOR_NAME, &directory).await?
             {
                 self.drop_secret_id(&opened, caller, mount, &role.value.uid, &accessor).await?;
             }
@@ -225,7 +226,7 @@ impl Vault {
             unit.put(&at, &record).await?;
             unit.put(&accessor_at(id, &record.accessor), &pointer).await?;
             let leaf = format!("{}/{}", hex::encode(role.value.uid), record.accessor);
-            unit.enter(id, kinds::APPROLE_ACCESSOR, &leaf);
+            unit.enter(id, kinds::APPROLE_ACCESSOR_NAME, &leaf);
             unit.note(self.note(caller, "approle.secret_id.put", &role.value.name));
             self.commit(&opened, unit).await?;
             Ok(NewSecret { secret_id, record })
@@ -249,7 +250,7 @@ impl Vault {
                 .await?
                 .ok_or_else(|| VaultError::invalid(format!("role {name:?} does not exist")))?;
             let directory = hex::encode(role.value.uid);
-            self.names(&opened, MountId(mount.id), kinds::APPROLE_ACCESSOR, &directory).await
+            self.names(&opened, MountId(mount.id), kinds::APPROLE_ACCESSOR_NAME, &directory).await
         })
         .await
     }
@@ -458,7 +459,7 @@ impl Vault {
             unit.delete::<AccessorRecord>(&at);
             unit.delete::<SecretId>(&secret_id_at(id, &pointer.value.digest));
             let leaf = format!("{}/{accessor}", hex::encode(role_uid));
-            unit.leave(id, kinds::APPROLE_ACCESSOR, &leaf);
+            unit.leave(id, kinds::APPROLE_ACCESSOR_NAME, &leaf);
             unit.note(self.note(caller, "approle.secret_id.delete", ""));
             match self.commit(opened, unit).await {
                 Err(VaultError::Contended) => {}
@@ -472,7 +473,7 @@ impl Vault {
         unit.delete::<SecretId>(&secret_id_at(id, &record.digest));
         unit.delete::<AccessorRecord>(&accessor_at(id, &record.accessor));
         let leaf = format!("{}/{}", hex::encode(record.role_uid), record.accessor);
-        unit.leave(id, kinds::APPROLE_ACCESSOR, &leaf);
+        unit.leave(id, kinds::APPROLE_ACCESSOR_NAME, &leaf);
     }
 
     /// The mount's key for digests of secret ids, made at first need.
