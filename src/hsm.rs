@@ -59,6 +59,8 @@ pub struct HsmConfig {
     pub module: PathBuf,
     pub token_label: String,
     pub pin: SecretText,
+    /// Where a refusal of the PIN is remembered.
+    pub pin_memory: Option<pin::Memory>,
     /// Threads with a session each, 2 to `HSM_WORKERS_MAX`; half of them sign.
     pub workers: usize,
     /// From asking until the caller has an answer.
@@ -75,6 +77,7 @@ impl HsmConfig {
             module,
             token_label,
             pin,
+            pin_memory: None,
             workers: limits::HSM_WORKERS_DEFAULT,
             deadline: limits::HSM_DEADLINE_DEFAULT,
             wedged_after: limits::HSM_WEDGED_AFTER,
@@ -120,7 +123,7 @@ impl Hsm {
             breaker,
             random,
             config.token_label,
-            config.pin,
+            (config.pin, config.pin_memory),
             config.dev,
         ));
         if let Err(fault) = token.bring_up(&config.module) {

@@ -35,6 +35,7 @@ fn load(path: &Path) -> Option<DoctorConfig> {
             module: config.hsm.module,
             token_label: config.hsm.token_label,
             pin_file: config.hsm.pin_file,
+            directory: config.storage.directory,
             dev: config.hsm.dev,
         }),
         Err(error) => {

@@ -172,8 +172,10 @@ async fn open_store(config: &Config, clock: &Clock) -> Result<Arc<Embedded>, App
 
 /// What needs an operator ends the start; a device that doesn't answer yet does not.
 async fn start_hsm(config: &Config, clock: &Clock, random: &Random) -> Result<Arc<Hsm>, AppError> {
+    let memory = pin::Memory::of(&config.hsm.pin_file, &config.storage.directory);
     let pin = pin::read(&config.hsm.pin_file).map_err(|e| AppError::new(e.to_string()))?;
     let mut hsm = HsmConfig::new(config.hsm.module.clone(), config.hsm.token_label.clone(), pin);
+    hsm.pin_memory = Some(memory);
     hsm.workers = config.hsm.workers;
     hsm.dev = config.hsm.dev;
     let (clock, random) = (clock.clone(), random.clone());

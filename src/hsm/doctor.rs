@@ -23,6 +23,8 @@ pub struct DoctorConfig {
     pub module: PathBuf,
     pub token_label: String,
     pub pin_file: PathBuf,
+    /// The directory of the data, where a refused PIN is remembered.
+    pub directory: PathBuf,
     /// Accept what only development accepts.
     pub dev: bool,
 }

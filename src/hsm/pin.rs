@@ -1,7 +1,8 @@
-//! Reading the PIN: from a file that only its owner reads, and from nowhere else.
+//! Reading the PIN: from a file that only its owner reads, and from nowhere else. And remembering
+//! which file a token has refused, so that restarts don't lock the token try by try.
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use crate::keyguard::Fault;
 use crate::limits;
@@ -44,6 +45,60 @@ pub fn read(path: &Path) -> Result<SecretText, Fault> {
     Ok(SecretText::new(pin.to_owned()))
 }
 
+/// The name of the mark in the directory of the data.
+const MARK: &str = "pin-refused";
+
+/// Remembers that a token, known by its serial number, refused the PIN of this very file: by its
+/// inode, length and time of change, never by anything made from the PIN.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    mark: PathBuf,
+    pin_file: PathBuf,
+    stamp: String,
+}
+
+impl Memory {
+    /// Of the PIN file as it is now: make it before the PIN is read.
+    pub fn of(pin_file: &Path, directory: &Path) -> Self {
+        let stamp = std::fs::metadata(pin_file)
+            .map(|m| format!("{} {} {}.{:09}", m.ino(), m.len(), m.mtime(), m.mtime_nsec()))
+            .unwrap_or_default();
+        Self { mark: directory.join(MARK), pin_file: pin_file.to_owned(), stamp }
+    }
+
+    /// `Operator` when this token refused the same file before.
+    pub(super) fn check(&self, serial: &str) -> Result<(), Fault> {
+        match std::fs::read_to_string(&self.mark) {
+            Ok(mark) if mark == self.text(serial) => Err(Fault::Operator(format!(
+                "the token refused the PIN in {shown} before, and the file has not changed since: \
+                 correct it (or touch it, if it is right by now); it is not tried again, because \
+                 that would lock the token",
+                shown = self.pin_file.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn refused(&self, serial: &str) {
+        if let Err(error) = std::fs::write(&self.mark, self.text(serial)) {
+            tracing::warn!(%error, "the refused PIN can't be remembered: don't restart before it is corrected");
+        }
+    }
+
+    fn text(&self, serial: &str) -> String {
+        format!("{serial} {}\n", self.stamp)
+    }
+
+    pub(super) fn accepted(&self) {
+        match std::fs::remove_file(&self.mark) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(%error, mark = %self.mark.display(), "an outdated mark can't be removed");
+            }
+            _ => {}
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,5 +135,24 @@ mod tests {
         let missing = directory.path().join("none");
         assert!(read(&missing).unwrap_err().to_string().contains("no PIN file"));
         assert!(read(directory.path()).unwrap_err().to_string().contains("isn't a file"));
+    }
+
+    #[test]
+    fn a_refused_file_is_remembered_until_it_changes_or_is_accepted() {
+        let (directory, path) = file("secret-pin", 0o600);
+        let memory = || Memory::of(&path, directory.path());
+        memory().check("12ab").unwrap();
+        memory().refused("12ab");
+        let text = memory().check("12ab").unwrap_err().to_string();
+        assert!(text.contains("correct it") && !text.contains("secret-pin"), "{text}");
+        let mark = std::fs::read_to_string(directory.path().join(MARK)).unwrap();
+        assert!(!mark.contains("secret-pin"));
+        memory().check("another token").unwrap();
+        std::fs::write(&path, "another-pin").unwrap();
+        memory().check("12ab").unwrap();
+        memory().refused("12ab");
+        memory().accepted();
+        memory().check("12ab").unwrap();
+        memory().accepted();
     }
 }

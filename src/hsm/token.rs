@@ -16,6 +16,7 @@ use super::desk::{Desk, Live, Logins};
 use super::entropy::Health;
 use super::failure::{Class, Trouble, classify};
 use super::module::{Context, Module, explain_initialise};
+use super::pin::Memory;
 use super::self_test::{self, KnownAnswer};
 use super::slots;
 use crate::keyguard::{Fault, Kek, KeyRef, PublicKey};
@@ -30,6 +31,7 @@ pub(super) struct Token {
     pub(super) dev: bool,
     label: String,
     pin: Mutex<SecretText>,
+    pin_memory: Option<Memory>,
     /// Of the token first seen under the label: another token with that label is a stranger.
     serial: Mutex<Option<String>>,
     live: ArcSwapOption<Live>,
@@ -46,7 +48,7 @@ impl Token {
         breaker: Breaker,
         random: Random,
         label: String,
-        pin: SecretText,
+        (pin, pin_memory): (SecretText, Option<Memory>),
         dev: bool,
     ) -> Self {
         Self {
@@ -56,6 +58,7 @@ impl Token {
             dev,
             label,
             pin: Mutex::new(pin),
+            pin_memory,
             serial: Mutex::new(None),
             live: ArcSwapOption::empty(),
             keeper: Mutex::new(None),
@@ -153,6 +156,10 @@ impl Token {
         if let Some(warning) = slots::pin_warning(&found.info)? {
             tracing::warn!(warning, "the HSM's PIN");
         }
+        // What was refused before this process began.
+        if let (None, Some(memory)) = (serial.as_ref(), &self.pin_memory) {
+            memory.check(found.info.serial_number())?;
+        }
         let live = Arc::new(Live {
             generation: self.logins.begin(context.epoch),
             epoch: context.epoch,
@@ -162,9 +169,19 @@ impl Token {
         let desk = Desk::open(context, live)?;
         let pin = AuthPin::new(self.pin.lock().expose().into());
         match desk.session.login(UserType::User, Some(&pin)) {
-            Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
+            Ok(()) => {
+                if let Some(memory) = &self.pin_memory {
+                    memory.accepted();
+                }
+            }
+            Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
             Err(error) => {
                 desk.close(context);
+                if let (Error::Pkcs11(RvError::PinIncorrect, _), Some(memory)) =
+                    (&error, &self.pin_memory)
+                {
+                    memory.refused(found.info.serial_number());
+                }
                 if classify(&error) == Class::Pin {
                     let text = slots::pin_refusal(&self.label, &error);
                     return Err(self.breaker.stop(text).into());

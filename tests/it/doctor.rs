@@ -99,6 +99,8 @@ fn every_usual_mistake_is_one_line_that_says_what_to_do() {
     fs::set_permissions(&pin, fs::Permissions::from_mode(0o600)).unwrap();
     desk.doctor_says(Some(&conf), &["refuses the PIN", "hsm.pin_file"]);
     assert_eq!(desk.faulty.calls_of("C_Login"), before + 1, "one try only");
+    desk.both_say(&conf, &["refused the PIN", "has not changed since", "correct it"]);
+    assert_eq!(desk.faulty.calls_of("C_Login"), before + 1, "not even by the next command");
     fs::write(&pin, right_pin).unwrap();
     desk.run("doctor", Some(&conf)).ok();
 }
@@ -113,9 +115,15 @@ fn softhsm_without_a_configuration_is_named() {
         .find_map(|pair| pair.strip_prefix("FAULTY_PKCS11_MODULE=").map(str::to_owned))
         .unwrap();
     desk.mistake(&Faulty::module().display().to_string(), &softhsm);
-    if !Path::new("/etc/softhsm/softhsm2.conf").exists() {
-        desk.doctor_says(None, &["SOFTHSM2_CONF", "softhsm2.conf"]);
-    }
+    // Debian installs a configuration for the whole machine, whose tokens are others. Their label is
+    // none of ours: this must not spend anybody's tries.
+    let ours = fs::read_to_string(desk.server.config()).unwrap();
+    let nobodys = ours.replace("strongroom-dev", "strongroom-of-nobody");
+    fs::write(desk.server.config(), nobodys).unwrap();
+    let unset = desk.run("doctor", None);
+    assert_eq!(unset.code, Some(1), "{unset:?}");
+    assert!(unset.stdout.contains("SOFTHSM2_CONF"), "{unset:?}");
+    fs::write(desk.server.config(), ours).unwrap();
     let absent = desk.server.file("absent.conf");
     desk.both_say(&absent, &["SOFTHSM2_CONF", "can't be read", "correct the variable"]);
     desk.run("doctor", Some(&desk.softhsm_conf)).ok();

@@ -1,7 +1,7 @@
 //! The doctor's steps: each needs the one before it, so the first failure is the one to mend.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,8 +27,10 @@ const TRIPS: usize = 9;
 /// Runs all checks.
 pub(super) fn run(config: &DoctorConfig, clock: &Clock, random: &Random, report: &mut Report) {
     if is_softhsm(&config.module) {
-        if let Err(line) = softhsm_config() {
-            return report.failed(line);
+        match softhsm_config() {
+            Ok(None) => {}
+            Ok(Some(line)) => report.warned(line),
+            Err(line) => return report.failed(line),
         }
         if !config.dev {
             report.warned(
@@ -146,9 +148,11 @@ fn log_in(
     clock: &Clock,
     random: &Random,
 ) -> Result<Arc<Token>, Fault> {
+    let memory = pin::Memory::of(&config.pin_file, &config.directory);
     let pin = pin::read(&config.pin_file)?;
     let breaker = Breaker::new(clock.clone(), 1, limits::HSM_WEDGED_AFTER);
     let label = config.token_label.clone();
+    let pin = (pin, config.directory.is_dir().then_some(memory));
     let token =
         Arc::new(Token::new(module.clone(), breaker, random.clone(), label, pin, config.dev));
     token.renew(0).map_err(|trouble| match trouble {
@@ -159,14 +163,19 @@ fn log_in(
     Ok(token)
 }
 
-/// SoftHSM without a configuration finds no token and says so in its own way, or not at all.
-fn softhsm_config() -> Result<(), String> {
+/// SoftHSM without a configuration finds no token and says so in its own way, or not at all. A
+/// line where it isn't wrong but perhaps not meant.
+fn softhsm_config() -> Result<Option<String>, String> {
     let Some(path) = std::env::var_os(CONFIG_VARIABLE) else {
         let system = ["/etc/softhsm/softhsm2.conf", "/etc/softhsm2.conf"];
         let own = std::env::var_os("HOME")
             .map(|home| Path::new(&home).join(".config/softhsm2/softhsm2.conf"));
-        if system.iter().any(|p| Path::new(p).exists()) || own.is_some_and(|p| p.exists()) {
-            return Ok(());
+        let found = own.into_iter().chain(system.map(PathBuf::from)).find(|path| path.exists());
+        if let Some(path) = found {
+            return Ok(Some(format!(
+                "{CONFIG_VARIABLE} is not set, so SoftHSM uses {}: set it if the token is elsewhere",
+                path.display()
+            )));
         }
         return Err(format!(
             "SoftHSM has no configuration: set {CONFIG_VARIABLE} to a softhsm2.conf (softhsm/setup.sh makes one)"
@@ -186,7 +195,7 @@ fn softhsm_config() -> Result<(), String> {
         Some(directory) if !Path::new(&directory).is_dir() => {
             Err(format!("{shown} keeps its tokens in {directory}, which isn't there: create it"))
         }
-        Some(_) => Ok(()),
+        Some(_) => Ok(None),
     }
 }
 

@@ -19,6 +19,7 @@ fn doctor_config() -> DoctorConfig {
         module: config().module,
         token_label: LABEL.into(),
         pin_file: pin_file(PIN, 0o600),
+        directory: pin_file(PIN, 0o600).with_file_name("data"),
         dev: true,
     }
 }
