@@ -155,9 +155,14 @@ fn scaled(whole: &str, fraction: &str, nanos: u64) -> Option<u128> {
     whole.checked_mul(nanos.into())?.checked_add(part * u128::from(nanos) / scale)
 }
 
-/// An error never carries a whole body back.
+/// A mistyped duration is shown back; what is longer is none, perhaps a token in the wrong field,
+/// and errors show no such thing.
 fn shortened(text: &str) -> String {
-    text.chars().take(64).collect()
+    const CHARS_SHOWN_MAX: usize = 20;
+    match text.chars().count() {
+        0..=CHARS_SHOWN_MAX => text.to_owned(),
+        n => format!("({n} characters)"),
+    }
 }
 
 #[cfg(test)]
