@@ -197,16 +197,23 @@ fn patch_type(content_type: Option<&str>) -> Result<(), Refusal> {
 
 /// The whole body, bounded in bytes and in time.
 async fn read(body: HttpBody, bytes_max: usize) -> Result<bytes::Bytes, Refusal> {
+    let too_large = || {
+        Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            VaultError::invalid("http: request body too large"),
+        )
+    };
+    // What says so at once is not waited for.
+    if usize::try_from(body.size_hint().lower()).map_or(true, |n| n > bytes_max) {
+        return Err(too_large());
+    }
     let collected = Limited::new(body, bytes_max).collect();
     match tokio::time::timeout(limits::BODY_DEADLINE, collected).await {
         Err(_) => Err(Refusal::new(
             StatusCode::REQUEST_TIMEOUT,
             VaultError::invalid("the request body did not arrive within 30 s; send it again"),
         )),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            VaultError::invalid("http: request body too large"),
-        )),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Refusal::bad("the request body could not be read")),
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
     }
