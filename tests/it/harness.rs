@@ -30,6 +30,8 @@ pub struct Server {
     configured: bool,
     child: Option<Child>,
     address: String,
+    /// The server's log level, where it is not the usual one.
+    log_level: Option<&'static str>,
 }
 
 /// What a program that ran to its end left behind.
@@ -62,6 +64,7 @@ impl Server {
             configured: false,
             child: None,
             address: String::new(),
+            log_level: None,
         };
         server.spawn();
         server
@@ -133,6 +136,12 @@ impl Server {
         self.spawn();
     }
 
+    /// The same server on the same data, logging everything it can.
+    pub fn restart_tracing(&mut self) {
+        self.log_level = Some("trace");
+        self.restart();
+    }
+
     fn spawn(&mut self) {
         let mut command = if oracle() { self.oracle_command() } else { self.command() };
         let log = fs::File::create(self.file("stderr.log")).unwrap();
@@ -161,6 +170,9 @@ impl Server {
 
     /// How the server is started; for those that are expected not to come up.
     pub fn command(&self) -> Command {
+        if let Some(level) = self.log_level {
+            return self.command_logging(level);
+        }
         let mut words = self.wrapper.clone();
         words.push(env!("CARGO_BIN_EXE_strongroom").into());
         let mut command = Command::new(&words[0]);
@@ -172,6 +184,24 @@ impl Server {
         }
         command.args(["dev", "--listen", "127.0.0.1:0", "--data"]);
         command.arg(self.data());
+        command
+    }
+
+    /// What `dev` becomes, with its configuration at another log level.
+    fn command_logging(&self, level: &str) -> Command {
+        let file = self.data().join("strongroom.toml");
+        let config = fs::read_to_string(&file).unwrap();
+        let changed = config.replace("level = \"info\"", &format!("level = \"{level}\""));
+        assert_ne!(config, changed);
+        let changed_file = self.file("changed.toml");
+        fs::write(&changed_file, changed).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_strongroom"));
+        command.args(["server", "--config"]).arg(changed_file);
+        command.arg("--dev-root-token-file").arg(self.data().join("root-token"));
+        let softhsm = self.data().join("softhsm");
+        let conf = fs::read_dir(softhsm).unwrap().map(|e| e.unwrap().path());
+        let conf = conf.into_iter().find(|p| p.extension().is_some_and(|e| e == "conf")).unwrap();
+        command.env("SOFTHSM2_CONF", conf);
         command
     }
 
