@@ -3,6 +3,7 @@
 
 mod faulty;
 mod http;
+mod process;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -143,6 +144,13 @@ impl Server {
     }
 
     fn spawn(&mut self) {
+        if let Err(log) = self.try_spawn() {
+            panic!("no \"listening on\" line; the server said:\n{log}");
+        }
+    }
+
+    /// What it said instead of listening, where it did not come up.
+    fn try_spawn(&mut self) -> Result<(), String> {
         let mut command = if oracle() { self.oracle_command() } else { self.command() };
         let log = fs::File::create(self.file("stderr.log")).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
@@ -151,7 +159,8 @@ impl Server {
         if oracle() {
             // Its readiness shows on the port, which the command already chose.
             std::thread::spawn(move || BufReader::new(stdout).lines().for_each(drop));
-            return self.await_health();
+            self.await_health();
+            return Ok(());
         }
         let (found, address) = mpsc::channel();
         // Goes on reading, so that the server never waits for a full pipe.
@@ -163,8 +172,11 @@ impl Server {
             }
         });
         match address.recv_timeout(START_MAX) {
-            Ok(address) => self.address = address,
-            Err(e) => panic!("no \"listening on\" line ({e}); the server said:\n{}", self.log()),
+            Ok(address) => {
+                self.address = address;
+                Ok(())
+            }
+            Err(_) => Err(self.log()),
         }
     }
 
