@@ -2,11 +2,13 @@
 //! it decides nothing, and it can answer only with what was recorded.
 //!
 //! * `serve`: accept loops; `dispatch`: from a request to its handler; `routes`: the table
-//! * `request`: caller, verb, path, fields; `reply`: envelope and status map
+//! * `request`: caller, verb, path, fields; `reply`: envelope and status map; `index`: which state
+//!   an answer stands on
 //! * one file a resource: `kv`, `token`, `approle`, `lease`, `policy`, `mount`, `system`
 
 mod approle;
 mod dispatch;
+mod index;
 mod kv;
 mod lease;
 mod mount;

@@ -111,6 +111,10 @@ pub const BODY_DEADLINE: Duration = Duration::from_secs(30);
 pub const HEADERS_MAX: usize = 64;
 /// Header bytes of one request (a lease of 8 KiB twice over, with room).
 pub const HEADER_BYTES_MAX: usize = 32 << 10;
+/// How often a node that lags behind a client's index looks again.
+pub const INDEX_WAIT_STEP: Duration = Duration::from_millis(20);
+/// Steps before the node says that it lags behind.
+pub const INDEX_WAIT_STEPS: u32 = 100;
 /// What a stopping server grants to requests under way.
 pub const DRAIN: Duration = Duration::from_secs(10);
 /// A configuration file, bytes.

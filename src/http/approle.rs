@@ -17,31 +17,12 @@ use crate::vault::{NewSecret, SecretIdRef, VaultError};
 use crate::wire::approle::{
     self as shapes, SecretIdLookup, SecretIdMade, UnknownAccessor, ZERO_TIME,
 };
+use crate::wire::envelope::Envelope;
 use crate::wire::json::{Body, text};
 use crate::wire::kv::Keys;
 
-const ROLE_FIELDS: &[&str] = &[
-    "role_id",
-    "bind_secret_id",
-    "secret_id_bound_cidrs",
-    "bound_cidr_list",
-    "secret_id_num_uses",
-    "secret_id_ttl",
-    "local_secret_ids",
-    "policies",
-    "period",
-    "token_policies",
-    "token_period",
-    "token_ttl",
-    "token_max_ttl",
-    "token_explicit_max_ttl",
-    "token_no_default_policy",
-    "token_num_uses",
-    "token_type",
-    "token_bound_cidrs",
-    "token_strictly_bind_ip",
-    "enable_local_secret_ids",
-];
+const SECRET_ID_FIELDS: &[&str] =
+    &["secret_id", "num_uses", "ttl", "metadata", "cidr_list", "token_bound_cidrs"];
 
 /// Fields that have a path of their own below a role.
 const SINGLE_FIELDS: &[&str] = &[
@@ -99,8 +80,7 @@ pub async fn role_write(ctx: &Ctx) -> Outcome {
     let answer =
         ctx.vault.approle_role_write(&ctx.caller, mount, ctx.ask(), name, update, false).await;
     settle(answer)?;
-    let warnings = ctx.body.warnings(ROLE_FIELDS, &["role_name"]);
-    Ok(Reply::warnings(&ctx.caller.request_id, warnings))
+    Ok(Reply::empty())
 }
 
 pub async fn role_delete(ctx: &Ctx) -> Outcome {
@@ -135,8 +115,6 @@ pub async fn field_read(ctx: &Ctx) -> Outcome {
     let all = text(&role_shape(&role));
     let body = Body::json(all.as_bytes()).unwrap_or_default();
     let value = match field.as_str() {
-        "policies" => body.raw("token_policies"),
-        "period" => body.raw("token_period"),
         "bound_cidr_list" => body.raw("secret_id_bound_cidrs"),
         other => body.raw(other),
     };
@@ -148,7 +126,8 @@ pub async fn field_read(ctx: &Ctx) -> Outcome {
 pub async fn field_write(ctx: &Ctx) -> Outcome {
     let field = field(ctx)?;
     let missing = || Stop::Bad(VaultError::Invalid(format!("missing {field}")));
-    if !ctx.body.has(&field) {
+    let older = field.strip_prefix("token_").unwrap_or(&field);
+    if !ctx.body.has(&field) && !ctx.body.has(older) {
         return Err(missing());
     }
     write_existing(ctx, update(&ctx.body)?).await
@@ -158,10 +137,10 @@ pub async fn field_write(ctx: &Ctx) -> Outcome {
 pub async fn field_delete(ctx: &Ctx) -> Outcome {
     let zero = Some(Duration::ZERO);
     let token = match field(ctx)?.as_str() {
-        "policies" | "token_policies" => {
+        "token_policies" => {
             TokenParametersUpdate { policies: Some(Vec::new()), ..Default::default() }
         }
-        "period" | "token_period" => TokenParametersUpdate { period: zero, ..Default::default() },
+        "token_period" => TokenParametersUpdate { period: zero, ..Default::default() },
         "token_ttl" => TokenParametersUpdate { ttl: zero, ..Default::default() },
         "token_max_ttl" => TokenParametersUpdate { max_ttl: zero, ..Default::default() },
         "token_explicit_max_ttl" => {
@@ -204,7 +183,12 @@ fn field(ctx: &Ctx) -> Result<String, Stop> {
     if !SINGLE_FIELDS.contains(&name) {
         return Err(Stop::Bad(VaultError::UnsupportedPath));
     }
-    Ok(name.replace('-', "_"))
+    Ok(match name {
+        // Older names of the same.
+        "policies" => "token_policies".into(),
+        "period" => "token_period".into(),
+        other => other.replace('-', "_"),
+    })
 }
 
 pub async fn secret_id_create(ctx: &Ctx) -> Outcome {
@@ -234,7 +218,9 @@ async fn make(ctx: &Ctx, custom: Option<SecretText>) -> Outcome {
         secret_id_num_uses: u64::from(record.uses_left.unwrap_or(0)),
         secret_id_ttl: record.ttl.as_secs(),
     };
-    Ok(Reply::shape(&ctx.caller.request_id, &shape))
+    let warnings = ctx.body.warnings(SECRET_ID_FIELDS, &["role_name"]);
+    let envelope = Envelope::new(&ctx.caller.request_id).shape(&shape).warn(warnings);
+    Ok(Reply::envelope(&envelope))
 }
 
 /// A JSON object in a string, as the dialect has it.

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body as HttpBody, HttpBody as _};
 use axum::extract::State;
@@ -11,21 +12,33 @@ use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::reply::{Reply, Stop, body_refusal, released};
-use super::request::{Ctx, Verb, token, trace_id};
-use super::{Peer, routes, system};
+use super::request::{Ctx, Verb, header_text, token, trace_id};
+use super::{Peer, index, routes, system};
 use crate::limits;
 use crate::mounts::EngineKind;
 use crate::path::RequestPath;
 use crate::vault::{Caller, Vault, VaultError};
 use crate::wire::json::Body;
+use crate::wire::kv::TRAILING_SLASH;
+
+const NO_HELP: &str = "help is not offered over HTTP; docs/API.md describes every path";
+const NAMESPACE: &str = "x-vault-namespace";
+/// Asked before a client knows any namespace, so answered in all of them.
+const ANY_NAMESPACE: [&str; 3] = ["sys/seal-status", "sys/leader", "sys/init"];
 
 /// Every request of every listener.
 pub async fn entry(
     State(vault): State<Arc<Vault>>,
     request: Request<HttpBody>,
 ) -> Response<HttpBody> {
+    let namespace = request.headers().get(NAMESPACE).cloned();
     let reply = route(&vault, request).await;
-    reply.into_response(vault.revision().map(|r| r.0))
+    let at = if reply.indexed { vault.opened().ok() } else { None };
+    let mut response = reply.into_response(at.and_then(|opened| index::header(&opened)));
+    if let Some(namespace) = namespace {
+        response.headers_mut().insert(NAMESPACE, namespace);
+    }
+    response
 }
 
 async fn route(vault: &Arc<Vault>, request: Request<HttpBody>) -> Reply {
@@ -110,6 +123,19 @@ async fn prepare(
     raw: &str,
     body: HttpBody,
 ) -> Result<Ctx, (Caller, Refusal)> {
+    let demand = match index::Demand::of(&incoming.headers) {
+        Ok(demand) => demand,
+        Err(text) => return Err((caller, Refusal::bad(text))),
+    };
+    if let Some(demand) = demand
+        && !demand.met(vault).await
+    {
+        let error = VaultError::Unavailable {
+            reason: "this node has not yet seen the state of X-Vault-Index; try again".into(),
+            retry_after: Duration::from_secs(1),
+        };
+        return Err((caller, Refusal::new(StatusCode::TOO_MANY_REQUESTS, error)));
+    }
     match check(vault, &caller, incoming, raw, body).await {
         Err(refusal) => Err((caller, refusal)),
         Ok((verb, path, query, body, admin)) => {
@@ -147,7 +173,8 @@ async fn check(
         Refusal::silent(StatusCode::METHOD_NOT_ALLOWED, VaultError::UnsupportedOperation)
     })?;
     let headers = &incoming.headers;
-    if !all_among(headers, "x-vault-namespace", &["", "/", "root", "root/"]) {
+    if !all_among(headers, NAMESPACE, &["", "/", "root", "root/"]) && !ANY_NAMESPACE.contains(&raw)
+    {
         let error = VaultError::invalid("namespace not found");
         return Err(Refusal::new(StatusCode::NOT_FOUND, error));
     }
@@ -268,26 +295,37 @@ async fn handle(mut ctx: Ctx) -> Reply {
             },
         },
     };
-    let Some(found) = found else { return unrouted(&ctx, VaultError::UnsupportedPath).await };
-    let Some(handler) = found.handler else {
-        return unrouted(&ctx, VaultError::UnsupportedOperation).await;
+    let public = found.as_ref().is_some_and(|f| f.public);
+    let outcome = match (&found, found.as_ref().and_then(|f| f.handler)) {
+        _ if ctx.path.had_trailing_slash() && matches!(ctx.verb, Verb::Write | Verb::Patch) => {
+            Err(Stop::Bad(VaultError::invalid(TRAILING_SLASH)))
+        }
+        _ if ctx.verb == Verb::Read && ctx.query.has("help") => {
+            Err(Stop::Bad(VaultError::invalid(NO_HELP)))
+        }
+        (None, _) => Err(Stop::Bad(VaultError::UnsupportedPath)),
+        (Some(_), None) => Err(Stop::Bad(VaultError::UnsupportedOperation)),
+        (Some(found), Some(handler)) => {
+            ctx.captured.clone_from(&found.captured);
+            if let Some(folded) = &found.folded {
+                let before = ctx.path.as_str();
+                let prefix = before.strip_suffix(rest.as_str()).unwrap_or_default();
+                ctx.also = RequestPath::from_decoded(&format!("{prefix}{folded}")).ok();
+            }
+            (handler)(&ctx).await
+        }
     };
-    ctx.captured = found.captured;
-    if let Some(folded) = &found.folded {
-        let before = ctx.path.as_str();
-        let prefix = before.strip_suffix(rest.as_str()).unwrap_or_default();
-        ctx.also = RequestPath::from_decoded(&format!("{prefix}{folded}")).ok();
-    }
-    match (handler)(&ctx).await {
+    match outcome {
         Ok(reply) | Err(Stop::Reply(reply)) => reply,
-        Err(Stop::Bad(error)) if found.public => {
-            recorded(ctx.vault.refuse(
-                &ctx.caller,
-                ctx.verb.operation().as_str(),
-                ctx.path.as_str(),
-                error,
-            ))
-            .await
+        Err(Stop::Bad(error)) if public => {
+            let wordless = matches!(error, VaultError::UnsupportedOperation);
+            let operation = ctx.verb.operation().as_str();
+            let reply =
+                recorded(ctx.vault.refuse(&ctx.caller, operation, ctx.path.as_str(), error)).await;
+            match wordless && reply.status == StatusCode::METHOD_NOT_ALLOWED {
+                true => Reply::plain_errors(reply.status, &[]),
+                false => reply,
+            }
         }
         // Those without a lease, or without the right, learn that before what else is wrong.
         Err(Stop::Bad(error)) => unrouted(&ctx, error).await,
@@ -331,8 +369,4 @@ fn all_among(headers: &HeaderMap, name: &str, values: &[&str]) -> bool {
         .get_all(name)
         .iter()
         .all(|v| values.iter().any(|known| v.as_bytes() == known.as_bytes()))
-}
-
-fn header_text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    headers.get(name).and_then(|v| v.to_str().ok()).filter(|v| !v.is_empty())
 }

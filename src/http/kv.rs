@@ -3,15 +3,15 @@
 use axum::http::StatusCode;
 
 use super::reply::{Outcome, Reply, Stop, settle};
-use super::request::Ctx;
+use super::request::{Ctx, Verb};
 use crate::access::Operation;
 use crate::engines::kv::{ConfigChange, CustomMetadata, MetadataChange, VersionView};
 use crate::limits;
 use crate::vault::{Found, Patched, SecretAt, VaultError, VersionsCommand};
 use crate::wire::envelope::Envelope;
 use crate::wire::kv::{
-    self as shapes, ConfigData, ConfigRequest, INVALID_PATH, Keys, Metadata, MetadataRequest,
-    ROOT_OPERATION, TRAILING_SLASH, VersionMetadata, VersionTimes, VersionsOf, WriteRequest,
+    self as shapes, ConfigData, ConfigRequest, Keys, Metadata, MetadataRequest, ROOT_OPERATION,
+    RequestError, VersionMetadata, VersionTimes, VersionsOf, WriteRequest,
 };
 
 impl Ctx {
@@ -24,20 +24,12 @@ impl Ctx {
             parameters: Some(&self.parameters),
         })
     }
-
-    fn not_a_directory(&self) -> Result<(), Stop> {
-        if self.path.had_trailing_slash() {
-            return Err(Stop::Bad(VaultError::invalid(TRAILING_SLASH)));
-        }
-        Ok(())
-    }
 }
 
 pub async fn read(ctx: &Ctx) -> Outcome {
     let version = ctx.query.int("version")?;
     let found = settle(ctx.vault.kv_read(&ctx.caller, &ctx.secret()?, version).await)?;
-    let known = ctx.query.warnings(&["version", "list", "scan"], &[]);
-    let envelope = Envelope::new(&ctx.caller.request_id).warn(known);
+    let envelope = known(ctx, &["version"]);
     Ok(match found {
         Found::Live(view, record) => Reply::envelope(
             &envelope.data(shapes::read_data(Some(record.payload.expose()), &metadata(&view))),
@@ -53,37 +45,35 @@ pub async fn subkeys(ctx: &Ctx) -> Outcome {
     let version = ctx.query.int("version")?;
     let depth = ctx.query.int("depth")?.unwrap_or(0);
     let found = settle(ctx.vault.kv_read(&ctx.caller, &ctx.secret()?, version).await)?;
-    let id = &ctx.caller.request_id;
+    let envelope = known(ctx, &["version", "depth"]);
     Ok(match found {
         Found::Live(view, record) => {
             // The request is on record by now: a failure here is not to be recorded once more.
             let keys = crate::engines::kv::subkeys(&record.payload, depth)
                 .map_err(|e| Stop::Reply(Reply::error(&VaultError::Invalid(e.to_string()))))?;
-            Reply::data(id, shapes::subkeys_data(Some(&keys), &metadata(&view)))
+            Reply::envelope(&envelope.data(shapes::subkeys_data(Some(&keys), &metadata(&view))))
         }
-        Found::Gone(view) => Reply::data(id, shapes::subkeys_data(None, &metadata(&view)))
-            .with_status(StatusCode::NOT_FOUND),
+        Found::Gone(view) => {
+            Reply::envelope(&envelope.data(shapes::subkeys_data(None, &metadata(&view))))
+                .with_status(StatusCode::NOT_FOUND)
+        }
     })
 }
 
 pub async fn put(ctx: &Ctx) -> Outcome {
-    ctx.not_a_directory()?;
     let request = WriteRequest::of(&ctx.body)?;
     let answer = ctx.vault.kv_put(&ctx.caller, &ctx.secret()?, request.cas, request.data).await;
     Ok(written(ctx, &settle(answer)?))
 }
 
 pub async fn patch(ctx: &Ctx) -> Outcome {
-    ctx.not_a_directory()?;
-    let request = WriteRequest::of(&ctx.body)?;
+    let request = WriteRequest::of(&ctx.body).map_err(validation)?;
     let secret = ctx.secret()?;
     let answer = ctx.vault.kv_patch(&ctx.caller, &secret, request.cas, request.data).await;
     Ok(match settle(answer)? {
         Patched::Done(view) => written(ctx, &view),
-        Patched::Gone(view) => {
-            Reply::data(&ctx.caller.request_id, shapes::read_data(None, &metadata(&view)))
-                .with_status(StatusCode::NOT_FOUND)
-        }
+        Patched::Gone(view) => Reply::shape(&ctx.caller.request_id, &metadata(&view))
+            .with_status(StatusCode::NOT_FOUND),
     })
 }
 
@@ -97,17 +87,17 @@ pub async fn delete_latest(ctx: &Ctx) -> Outcome {
 }
 
 pub async fn delete(ctx: &Ctx) -> Outcome {
-    let versions = shapes::versions(&ctx.body, VersionsOf::Delete)?;
+    let versions = shapes::versions(&ctx.body, VersionsOf::Delete).map_err(validation)?;
     change(ctx, Operation::Update, VersionsCommand::Delete(&versions)).await
 }
 
 pub async fn undelete(ctx: &Ctx) -> Outcome {
-    let versions = shapes::versions(&ctx.body, VersionsOf::Undelete)?;
+    let versions = shapes::versions(&ctx.body, VersionsOf::Undelete).map_err(validation)?;
     change(ctx, Operation::Update, VersionsCommand::Undelete(&versions)).await
 }
 
 pub async fn destroy(ctx: &Ctx) -> Outcome {
-    let versions = shapes::versions(&ctx.body, VersionsOf::Destroy)?;
+    let versions = shapes::versions(&ctx.body, VersionsOf::Destroy).map_err(validation)?;
     change(ctx, Operation::Update, VersionsCommand::Destroy(&versions)).await
 }
 
@@ -138,23 +128,19 @@ pub async fn metadata_read(ctx: &Ctx) -> Outcome {
         updated_time: head.updated.rfc3339(),
         versions,
     };
-    Ok(Reply::shape(&ctx.caller.request_id, &shape))
+    Ok(Reply::envelope(&known(ctx, &[]).shape(&shape)))
 }
 
 pub async fn metadata_put(ctx: &Ctx) -> Outcome {
-    ctx.not_a_directory()?;
     let request = MetadataRequest::put(&ctx.body).map_err(plain)?;
     let custom = request.custom_metadata.clone().map(CustomMetadata::Replace);
     let change = metadata_change(&request, custom);
     let answer =
         ctx.vault.kv_metadata_put(&ctx.caller, &ctx.secret()?, request.metadata_cas, &change).await;
-    let mut warnings = settle(answer)?;
-    warnings.extend(ctx.body.warnings(&MetadataRequest::FIELDS, &["path"]));
-    Ok(Reply::warnings(&ctx.caller.request_id, warnings))
+    Ok(Reply::warnings(&ctx.caller.request_id, settle(answer)?))
 }
 
 pub async fn metadata_patch(ctx: &Ctx) -> Outcome {
-    ctx.not_a_directory()?;
     let request = MetadataRequest::patch(&ctx.body).map_err(plain)?;
     let custom = match (&request.custom_metadata, &request.custom_metadata_patch) {
         (Some(all), _) => Some(CustomMetadata::Replace(all.clone())),
@@ -189,7 +175,8 @@ pub async fn list(ctx: &Ctx) -> Outcome {
     let limit = limit.unwrap_or(limits::DIRECTORY_CHILDREN_MAX);
     let secret = ctx.secret()?;
     let answer = ctx.vault.kv_list(&ctx.caller, &secret, after.as_deref(), limit).await;
-    Ok(Reply::shape(&ctx.caller.request_id, &Keys { keys: settle(answer)? }))
+    let envelope = known(ctx, &["after", "limit"]);
+    Ok(Reply::envelope(&envelope.shape(&Keys { keys: settle(answer)? })))
 }
 
 pub async fn config_read(ctx: &Ctx) -> Outcome {
@@ -212,21 +199,24 @@ pub async fn config_write(ctx: &Ctx) -> Outcome {
         delete_version_after_seconds: request.delete_version_after_seconds,
     };
     settle(ctx.vault.kv_config_write(&ctx.caller, &ctx.secret()?, &change).await)?;
-    let warnings = ctx.body.warnings(&ConfigRequest::FIELDS, &[]);
-    Ok(Reply::warnings(&ctx.caller.request_id, warnings))
+    Ok(Reply::empty())
 }
 
 /// `secret/x` instead of `secret/data/x`: the mistake everyone makes once.
 pub async fn unversioned(ctx: &Ctx) -> Outcome {
-    nothing_but(ctx, INVALID_PATH).await
+    let verb = match ctx.verb {
+        Verb::Read => "get",
+        Verb::Write => "put",
+        Verb::Patch => "patch",
+        Verb::Delete => "delete",
+        Verb::List | Verb::Scan => "list",
+    };
+    nothing_but(ctx, &shapes::invalid_path(verb)).await
 }
 
-pub async fn root_read(ctx: &Ctx) -> Outcome {
+/// The roots of `data/` and `metadata/`.
+pub async fn root(ctx: &Ctx) -> Outcome {
     nothing_but(ctx, ROOT_OPERATION).await
-}
-
-pub async fn root_write(_: &Ctx) -> Outcome {
-    Err(Stop::Bad(VaultError::invalid(TRAILING_SLASH)))
 }
 
 /// 404 with a warning, for those whose policies let them ask.
@@ -243,6 +233,12 @@ async fn nothing_but(ctx: &Ctx, warning: &str) -> Outcome {
     }
 }
 
+/// An envelope that warns of query parameters which the endpoint does not know.
+fn known(ctx: &Ctx, names: &[&str]) -> Envelope {
+    let names: Vec<&str> = ["list", "scan"].iter().chain(names).copied().collect();
+    Envelope::new(&ctx.caller.request_id).warn(ctx.query.warnings(&names, &[]))
+}
+
 fn metadata(view: &VersionView) -> VersionMetadata {
     VersionMetadata::new(
         view.version,
@@ -256,4 +252,12 @@ fn metadata(view: &VersionView) -> VersionMetadata {
 /// KV's metadata writes word their field errors without the usual prefix.
 fn plain(error: crate::wire::json::FieldError) -> Stop {
     Stop::Bad(VaultError::Invalid(error.to_string()))
+}
+
+/// Endpoints other than KV's writes word them with it.
+fn validation(error: RequestError) -> Stop {
+    match error {
+        RequestError::Field(field) => field.into(),
+        other => other.into(),
+    }
 }

@@ -35,8 +35,8 @@ pub async fn read_auth(ctx: &Ctx) -> Outcome {
 
 /// One mount, or with `…/tune` its settings.
 async fn read(ctx: &Ctx, plane: Plane) -> Outcome {
-    let (at, tune) = tuned(ctx.capture(0));
-    // Reading how logins are set up is for operators, except its tuning, as in the dialect.
+    let (plane, at, tune) = tuned(plane, ctx.capture(0));
+    // How logins are set up is for operators to read.
     let sudo = plane == Plane::Auth;
     let answer = ctx.vault.mount_read(&ctx.caller, ctx.ask(), plane, at, sudo).await;
     let mount = settle(answer)?;
@@ -49,7 +49,7 @@ async fn read(ctx: &Ctx, plane: Plane) -> Outcome {
     let ttl = &ctx.vault.settings().ttl;
     let shape = Tune {
         default_lease_ttl: resolved(mount.default_lease_ttl_seconds, ttl.default_ttl),
-        description: mount.description.clone(),
+        description: description(&mount),
         force_no_cache: false,
         max_lease_ttl: resolved(mount.max_lease_ttl_seconds, ttl.max_ttl),
         options: options(&mount),
@@ -68,9 +68,10 @@ pub async fn write_auth(ctx: &Ctx) -> Outcome {
 }
 
 async fn write(ctx: &Ctx, plane: Plane) -> Outcome {
-    let (at, tune) = tuned(ctx.capture(0));
+    let (plane, at, tune) = tuned(plane, ctx.capture(0));
     if tune {
         let settings = settings(&ctx.body)?;
+        tunable(&ctx.body)?;
         settle(ctx.vault.mount_tune(&ctx.caller, ctx.ask(), plane, at, settings).await)?;
         return Ok(Reply::empty());
     }
@@ -94,10 +95,30 @@ async fn disable(ctx: &Ctx, plane: Plane) -> Outcome {
     Ok(Reply::empty())
 }
 
-fn tuned(captured: &str) -> (&str, bool) {
+/// Plane and mount path, and whether it is about tuning. `sys/mounts/auth/x/tune` is another name
+/// of `sys/auth/x/tune`, the one that Terraform's provider uses.
+fn tuned(plane: Plane, captured: &str) -> (Plane, &str, bool) {
     match captured.strip_suffix("/tune") {
-        Some(at) => (at, true),
-        None => (captured, false),
+        Some(at) => match at.strip_prefix("auth/") {
+            Some(at) if plane == Plane::Secret => (Plane::Auth, at, true),
+            _ => (plane, at, true),
+        },
+        None => (plane, captured, false),
+    }
+}
+
+/// Refuses what a client must not believe to be in force.
+fn tunable(body: &Body) -> Result<(), Stop> {
+    if let Some(other) = body.string("listing_visibility")?
+        && !matches!(other.as_str(), "" | "hidden")
+    {
+        return Err(Stop::Bad(VaultError::invalid(
+            "invalid listing_visibility: mounts are shown to those with a right below them only; send \"hidden\"",
+        )));
+    }
+    match body.nested("options")?.string("version")?.as_deref() {
+        None | Some("2") => Ok(()),
+        Some(_) => Err(Stop::Bad(VaultError::invalid("cannot downgrade mount from version 2"))),
     }
 }
 
@@ -114,7 +135,7 @@ fn ttl(body: &Body, name: &str) -> Result<Option<u64>, Stop> {
     match body.string(name)?.as_deref() {
         None | Some("") => Ok(None),
         Some("system") => Ok(Some(0)),
-        Some(_) => Ok(body.seconds(name)?),
+        Some(_) => body.seconds(name).map_err(|e| Stop::Bad(VaultError::Invalid(e.detail))),
     }
 }
 
@@ -145,6 +166,16 @@ fn kind(body: &Body, plane: Plane) -> Result<EngineKind, Stop> {
     Ok(kind)
 }
 
+fn description(mount: &Mount) -> String {
+    match (mount.kind, mount.description.as_str()) {
+        (EngineKind::Token, "") => "token based credentials".into(),
+        (EngineKind::System, "") => {
+            "system endpoints used for control, policy and debugging".into()
+        }
+        (_, own) => own.to_owned(),
+    }
+}
+
 fn options(mount: &Mount) -> Option<BTreeMap<String, String>> {
     (mount.kind == EngineKind::Kv2).then(|| BTreeMap::from([("version".into(), "2".into())]))
 }
@@ -160,9 +191,12 @@ pub fn mount_shape(mount: &Mount) -> shapes::Mount {
             token_type: auth.then(|| "default-service".to_owned()),
             ..MountConfig::default()
         },
-        deprecation_status: Some("supported".into()),
-        description: mount.description.clone(),
-        options: options(mount),
+        deprecation_status: (!mount.kind.is_builtin()).then(|| "supported".into()),
+        description: description(mount),
+        options: match mount.kind {
+            EngineKind::AppRole => Some(BTreeMap::new()),
+            _ => options(mount),
+        },
         running_plugin_version: format!("v{}+builtin.vault", super::DIALECT_VERSION),
         kind: mount.kind.type_name().into(),
         uuid: mount.uuid.clone(),

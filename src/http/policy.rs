@@ -61,7 +61,11 @@ fn shape(record: PolicyRecord) -> Policy {
     Policy {
         name: record.name,
         policy: record.text,
-        modified: Timestamp::from_unix_seconds(record.modified_unix_seconds).rfc3339(),
+        // Never written: `root`, and `default` as it comes.
+        modified: match record.modified_unix_seconds {
+            0 => String::new(),
+            seconds => Timestamp::from_unix_seconds(seconds).rfc3339(),
+        },
         ..Policy::default()
     }
 }

@@ -14,6 +14,8 @@ pub struct Reply {
     pub status: StatusCode,
     pub body: String,
     pub retry_after_seconds: Option<u64>,
+    /// Tells the state it stands on: enveloped answers and those without a body.
+    pub indexed: bool,
 }
 
 /// Why a handler did not come to its answer.
@@ -63,20 +65,20 @@ pub fn released<T>(answer: Answer<T>) -> Result<Result<T, VaultError>, Stop> {
 
 impl Reply {
     pub fn text(status: StatusCode, body: String) -> Self {
-        Self { status, body, retry_after_seconds: None }
+        Self { status, body, retry_after_seconds: None, indexed: false }
     }
 
     pub fn empty() -> Self {
-        Self::text(StatusCode::NO_CONTENT, String::new())
+        Self { indexed: true, ..Self::text(StatusCode::NO_CONTENT, String::new()) }
     }
 
     pub fn envelope(envelope: &Envelope) -> Self {
-        Self::text(StatusCode::OK, envelope.to_text())
+        Self { indexed: true, ..Self::text(StatusCode::OK, envelope.to_text()) }
     }
 
     /// The envelope with its data at the top level too.
     pub fn injected(envelope: &Envelope) -> Self {
-        Self::text(StatusCode::OK, envelope.to_text_injected())
+        Self { indexed: true, ..Self::text(StatusCode::OK, envelope.to_text_injected()) }
     }
 
     pub fn data(request_id: &str, data: Data) -> Self {
@@ -135,7 +137,7 @@ impl Reply {
             VaultError::Contended => Some(1),
             _ => None,
         };
-        Self { status, body: errors_text(&[text]), retry_after_seconds }
+        Self { retry_after_seconds, ..Self::text(status, errors_text(&[text])) }
     }
 
     /// The request could not be recorded: nothing is said but that.
@@ -144,6 +146,7 @@ impl Reply {
             status: StatusCode::SERVICE_UNAVAILABLE,
             body: errors_text(&[unavailable.to_string()]),
             retry_after_seconds: Some(1),
+            indexed: false,
         }
     }
 
@@ -151,8 +154,8 @@ impl Reply {
         Self::text(status, errors_text(errors))
     }
 
-    /// The HTTP answer. `index` is the store revision this node has seen.
-    pub fn into_response(self, index: Option<u64>) -> Response<HttpBody> {
+    /// The HTTP answer. `index` is the state this node has seen.
+    pub fn into_response(self, index: Option<HeaderValue>) -> Response<HttpBody> {
         let no_body = self.status == StatusCode::NO_CONTENT;
         let mut response =
             Response::new(if no_body { HttpBody::empty() } else { HttpBody::from(self.body) });
@@ -166,7 +169,7 @@ impl Reply {
             HeaderValue::from_static("max-age=31536000; includeSubDomains"),
         );
         if let Some(index) = index {
-            headers.insert("x-vault-index", HeaderValue::from(index));
+            headers.insert(super::index::HEADER, index);
         }
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -137,3 +137,8 @@ pub fn trace_id(headers: &HeaderMap) -> String {
     };
     parse().unwrap_or_default()
 }
+
+/// A header that is text and not empty.
+pub fn header_text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name).and_then(|v| v.to_str().ok()).filter(|v| !v.is_empty())
+}

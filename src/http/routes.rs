@@ -52,6 +52,7 @@ pub const SYSTEM: &[Route] = routes! {
     lease "internal/ui/mounts/*path" { Read => system::preflight }
     lease "seal" { Write => system::seal }
     lease "capabilities-self" { Write => system::capabilities_self }
+    lease "capabilities-accessor" { Write => system::capabilities_accessor }
     lease "capabilities" { Write => system::capabilities }
     lease "mounts" { Read => mount::list_secret }
     lease "mounts/*path" {
@@ -87,25 +88,36 @@ pub const SYSTEM: &[Route] = routes! {
 /// Below a KV mount of version 2.
 pub const KV: &[Route] = routes! {
     lease "config" { Read => kv::config_read, Write => kv::config_write }
-    lease "data" { Read => kv::root_read, Write => kv::root_write }
+    lease "data" {
+        Read => kv::root, Write => kv::root, Patch => kv::root, Delete => kv::root,
+    }
     lease "data/*secret" {
         Read => kv::read, Write => kv::put, Patch => kv::patch, Delete => kv::delete_latest,
     }
     lease "delete/*secret" { Write => kv::delete }
     lease "undelete/*secret" { Write => kv::undelete }
     lease "destroy/*secret" { Write => kv::destroy }
-    lease "metadata" { Read => kv::root_read, List => kv::list }
+    lease "metadata" {
+        Read => kv::root, Write => kv::root, Patch => kv::root, Delete => kv::root,
+        List => kv::list,
+    }
     lease "metadata/*secret" {
         Read => kv::metadata_read, Write => kv::metadata_put, Patch => kv::metadata_patch,
         Delete => kv::metadata_delete, List => kv::list,
     }
     lease "subkeys/*secret" { Read => kv::subkeys }
-    lease "*secret" { Read => kv::unversioned, List => kv::unversioned }
+    lease "*secret" {
+        Read => kv::unversioned, Write => kv::unversioned, Patch => kv::unversioned,
+        Delete => kv::unversioned, List => kv::unversioned,
+    }
 };
 
 /// Below `auth/token/`.
 pub const TOKEN: &[Route] = routes! {
     lease "create" { Write => token::create }
+    lease "create/:role" { Write => token::create_by_role }
+    lease "roles" { List => token::no_role }
+    lease "roles/:role" { Read => token::no_role }
     lease "create-orphan" { Write => token::create_orphan }
     lease "lookup" { Read => token::lookup, Write => token::lookup }
     lease "lookup-self" { Read => token::lookup_self, Write => token::lookup_self }

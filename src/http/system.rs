@@ -8,7 +8,7 @@ use super::mount::mount_shape;
 use super::reply::{Outcome, Reply, Stop, settle};
 use super::request::Ctx;
 use crate::mounts::Mount;
-use crate::vault::{Caller, Status, Vault, VaultError};
+use crate::vault::{Caller, Status, Target, Vault, VaultError};
 use crate::wire::envelope::Envelope;
 use crate::wire::json::{Body, text};
 use crate::wire::sys::{
@@ -147,7 +147,16 @@ pub async fn capabilities_self(ctx: &Ctx) -> Outcome {
 pub async fn capabilities(ctx: &Ctx) -> Outcome {
     let paths = paths(ctx)?;
     let token = ctx.required_secret("token", "token must be supplied")?;
-    let answer = ctx.vault.capabilities_of(&ctx.caller, ctx.ask(), &token, &paths).await;
+    let answer =
+        ctx.vault.capabilities_of(&ctx.caller, ctx.ask(), Target::Token(&token), &paths).await;
+    Ok(granted(ctx, &settle(answer)?))
+}
+
+pub async fn capabilities_accessor(ctx: &Ctx) -> Outcome {
+    let accessor = ctx.required("accessor", "missing accessor")?;
+    let paths = paths(ctx)?;
+    let target = Target::Accessor(&accessor);
+    let answer = ctx.vault.capabilities_of(&ctx.caller, ctx.ask(), target, &paths).await;
     Ok(granted(ctx, &settle(answer)?))
 }
 
@@ -164,13 +173,14 @@ fn paths(ctx: &Ctx) -> Result<Vec<String>, Stop> {
 
 fn granted(ctx: &Ctx, answer: &[(String, Vec<&'static str>)]) -> Reply {
     let shape = shapes::capabilities(answer);
-    Reply::injected(&Envelope::new(&ctx.caller.request_id).shape(&shape))
+    let warnings = ctx.body.warnings(&["paths", "path", "token", "accessor"], &[]);
+    Reply::injected(&Envelope::new(&ctx.caller.request_id).shape(&shape).warn(warnings))
 }
 
 pub async fn preflight(ctx: &Ctx) -> Outcome {
     let at = ctx.capture(0);
     let mount = settle(ctx.vault.preflight(&ctx.caller, &ctx.path, at).await)?;
-    let shape = shapes::Mount { path: Some(mount.request_path()), ..mount_shape(&mount) };
+    let shape = shapes::Mount { path: Some(mount.path.clone()), ..mount_shape(&mount) };
     Ok(Reply::shape(&ctx.caller.request_id, &shape))
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
+
 use super::reply::{Outcome, Reply, Stop, settle};
 use super::request::Ctx;
 use crate::access::Operation;
@@ -15,6 +17,8 @@ use crate::wire::token::Lookup;
 
 /// Accessors that one LIST answers.
 const ACCESSORS_MAX: usize = 100_000;
+
+const MISSING_ACCESSOR: &str = "1 error occurred:\n\t* missing accessor\n\n";
 
 const CREATE_FIELDS: &[&str] = &[
     "policies",
@@ -40,6 +44,16 @@ pub async fn create(ctx: &Ctx) -> Outcome {
 
 pub async fn create_orphan(ctx: &Ctx) -> Outcome {
     make(ctx, true).await
+}
+
+/// Token roles are not offered, so each is unknown.
+pub async fn create_by_role(ctx: &Ctx) -> Outcome {
+    let role: String = ctx.capture(0).chars().take(64).collect();
+    Err(Stop::Bad(VaultError::Invalid(format!("unknown role {role}"))))
+}
+
+pub async fn no_role(_: &Ctx) -> Outcome {
+    Err(Stop::Bad(VaultError::NotFound))
 }
 
 async fn make(ctx: &Ctx, orphan_by_path: bool) -> Outcome {
@@ -75,9 +89,9 @@ fn wish(body: &Body, orphan_by_path: bool) -> Result<TokenWish, Stop> {
     let uses = body.int("num_uses")?.unwrap_or(0);
     let num_uses = u32::try_from(uses)
         .map_err(|_| VaultError::invalid("number of uses cannot be negative"))?;
-    let ttl = match body.seconds("ttl")? {
+    let ttl = match life(body, "ttl")? {
         Some(ttl) => Some(ttl),
-        None => body.seconds("lease")?,
+        None => life(body, "lease")?,
     };
     let metadata = match body.string_map("meta")? {
         Some(map) => map,
@@ -87,8 +101,8 @@ fn wish(body: &Body, orphan_by_path: bool) -> Result<TokenWish, Stop> {
         policies: body.strings("policies")?.unwrap_or_default(),
         no_default_policy: body.boolean("no_default_policy")?.unwrap_or(false),
         ttl: Duration::from_secs(ttl.unwrap_or(0)),
-        explicit_max_ttl: Duration::from_secs(body.seconds("explicit_max_ttl")?.unwrap_or(0)),
-        period: Duration::from_secs(body.seconds("period")?.unwrap_or(0)),
+        explicit_max_ttl: Duration::from_secs(life(body, "explicit_max_ttl")?.unwrap_or(0)),
+        period: Duration::from_secs(life(body, "period")?.unwrap_or(0)),
         renewable: body.boolean("renewable")?.unwrap_or(true),
         num_uses,
         display_name: body.string("display_name")?.unwrap_or_default(),
@@ -96,6 +110,11 @@ fn wish(body: &Body, orphan_by_path: bool) -> Result<TokenWish, Stop> {
         orphan: orphan_by_path || body.boolean("no_parent")?.unwrap_or(false),
         orphan_by_path,
     })
+}
+
+/// Seconds; this endpoint words its errors without the usual prefix.
+fn life(body: &Body, name: &str) -> Result<Option<u64>, Stop> {
+    body.seconds(name).map_err(|e| Stop::Bad(VaultError::Invalid(e.detail)))
 }
 
 /// The answer of logins and of token creation.
@@ -142,7 +161,7 @@ pub async fn lookup(ctx: &Ctx) -> Outcome {
 }
 
 pub async fn lookup_accessor(ctx: &Ctx) -> Outcome {
-    let accessor = ctx.required("accessor", "missing accessor")?;
+    let accessor = ctx.required("accessor", MISSING_ACCESSOR)?;
     let answer = ctx.vault.token_lookup(&ctx.caller, ctx.ask(), Target::Accessor(&accessor)).await;
     Ok(looked_up(ctx, String::new(), &settle(answer)?))
 }
@@ -189,7 +208,7 @@ pub async fn renew(ctx: &Ctx) -> Outcome {
 }
 
 pub async fn renew_accessor(ctx: &Ctx) -> Outcome {
-    let accessor = ctx.required("accessor", "missing accessor")?;
+    let accessor = ctx.required("accessor", MISSING_ACCESSOR)?;
     renewed(ctx, Target::Accessor(&accessor), String::new()).await
 }
 
@@ -214,12 +233,16 @@ pub async fn revoke(ctx: &Ctx) -> Outcome {
 pub async fn revoke_orphan(ctx: &Ctx) -> Outcome {
     let token = ctx.required_secret("token", "missing token ID")?;
     let ask = ctx.ask().sudo(true);
-    settle(ctx.vault.token_revoke(&ctx.caller, ask, Target::Token(&token), true).await)?;
-    Ok(Reply::empty())
+    let known =
+        settle(ctx.vault.token_revoke(&ctx.caller, ask, Target::Token(&token), true).await)?;
+    Ok(match known {
+        true => Reply::empty(),
+        false => Reply::plain_errors(StatusCode::BAD_REQUEST, &["token to revoke not found"]),
+    })
 }
 
 pub async fn revoke_accessor(ctx: &Ctx) -> Outcome {
-    let accessor = ctx.required("accessor", "missing accessor")?;
+    let accessor = ctx.required("accessor", MISSING_ACCESSOR)?;
     let target = Target::Accessor(&accessor);
     let known = settle(ctx.vault.token_revoke(&ctx.caller, ctx.ask(), target, false).await)?;
     let warning = (!known).then(|| "No token found with this accessor".to_owned());

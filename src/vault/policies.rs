@@ -71,10 +71,10 @@ impl Vault {
             let opened = pass?.opened;
             let name = PolicyName::canonical(name).map_err(invalid)?;
             if !name.is_deletable() {
-                return Err(VaultError::invalid(format!(
-                    "cannot delete {:?} policy",
-                    name.as_str()
-                )));
+                return Err(VaultError::invalid(match name.as_str() {
+                    PolicyName::DEFAULT => "cannot delete default policy".to_owned(),
+                    other => format!("cannot delete {other:?} policy"),
+                }));
             }
             let (leaf, at) = policy_place(name.as_str());
             self.change_policies(&opened, caller, "policy.delete", name.as_str(), async |unit| {

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use super::lifecycle::Status;
 use super::turn::{Answer, Ask, Caller};
-use super::{Vault, VaultError};
+use super::{Target, Vault, VaultError};
 use crate::access::Operation;
 use crate::audit;
 use crate::jwt::Jwks;
 use crate::mounts::{Mount, Plane};
 use crate::path::RequestPath;
-use crate::sensitive::SecretText;
 
 /// The mounts a caller may know of.
 pub struct Preflight {
@@ -47,25 +46,26 @@ impl Vault {
         .await
     }
 
-    /// The same for another's token.
+    /// The same for another's lease, which must stand.
     pub async fn capabilities_of(
         &self,
         caller: &Caller,
         ask: Ask<'_>,
-        token: &SecretText,
+        target: Target<'_>,
         paths: &[String],
     ) -> Answer<Vec<(String, Vec<&'static str>)>> {
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
-            let opened = pass?.opened;
+            let session = pass?;
             // Its row too: a revoked lease has no rights to tell of.
-            let row = self.standing(&opened, token).await.map_err(|error| match error {
+            let (_, entry) = self.find(&session, &target).await.map_err(|error| match error {
                 VaultError::Forbidden(_) => {
                     VaultError::invalid("1 error occurred:\n\t* invalid token\n\n")
                 }
                 other => other,
             })?;
-            let acl = opened.acl_of(&row.attribution.token_policies, self.now());
+            let policies = &entry.value.attribution.token_policies;
+            let acl = session.opened.acl_of(policies, self.now());
             Ok(capabilities(&acl, paths))
         })
         .await

@@ -67,6 +67,8 @@ pub struct RenewedLease {
     pub warnings: Vec<String>,
 }
 
+const INVALID_ACCESSOR: &str = "1 error occurred:\n\t* invalid accessor\n\n";
+
 impl Vault {
     pub async fn token_create(
         &self,
@@ -127,7 +129,7 @@ impl Vault {
             let display_name = if wish.display_name.is_empty() {
                 "token".to_owned()
             } else {
-                format!("token-{}", wish.display_name)
+                format!("token-{}", plain(&wish.display_name))
             };
             let request = GrantRequest {
                 id: self.ports.random.array(),
@@ -245,7 +247,11 @@ impl Vault {
             let session = pass?;
             let opened = &session.opened;
             for _ in 0..TRIES {
-                let (accessor, entry) = self.find(&session, &target).await?;
+                let found = self.find(&session, &target).await;
+                let (accessor, entry) = found.map_err(|error| match error {
+                    VaultError::Forbidden(_) => VaultError::invalid("token not found"),
+                    other => other,
+                })?;
                 let parent = match entry.value.parent() {
                     None => None,
                     Some(parent) => {
@@ -291,7 +297,7 @@ impl Vault {
             let session = pass?;
             let accessor = match self.find(&session, &target).await {
                 Ok((accessor, _)) => accessor,
-                Err(VaultError::Forbidden(_)) => return Ok(false),
+                Err(VaultError::Forbidden(_) | VaultError::Invalid(_)) => return Ok(false),
                 Err(error) => return Err(error),
             };
             self.revoke_row(&session.opened, caller, accessor, keep_children).await?;
@@ -339,7 +345,7 @@ impl Vault {
     }
 
     /// The lease that a request means, fresh from the store and standing.
-    async fn find(
+    pub(super) async fn find(
         &self,
         session: &Session,
         target: &Target<'_>,
@@ -352,35 +358,29 @@ impl Vault {
             }
             Target::Accessor(text) => {
                 let parsed = text.parse::<Accessor>();
-                (parsed.map_err(|_| bad("invalid accessor"))?, "invalid accessor")
+                (parsed.map_err(|_| VaultError::invalid(INVALID_ACCESSOR))?, INVALID_ACCESSOR)
             }
         };
+        let missing = || match target {
+            Target::Accessor(_) => VaultError::invalid(missing),
+            Target::Own | Target::Token(_) => bad(missing),
+        };
         Ok((accessor, self.standing_row(opened, accessor, missing).await?))
-    }
-
-    /// The row of another's token, as a request names it.
-    pub(super) async fn standing(
-        &self,
-        opened: &Opened,
-        token: &SecretText,
-    ) -> Result<Row, VaultError> {
-        let accessor = self.verify_other(opened, token.expose()).await?.jti;
-        Ok(self.standing_row(opened, accessor, "bad token").await?.value)
     }
 
     async fn standing_row(
         &self,
         opened: &Opened,
         accessor: Accessor,
-        missing: &str,
+        missing: impl Fn() -> VaultError,
     ) -> Result<Entry<Row>, VaultError> {
         let entry = opened.barrier.read_fresh::<Row>(&row_at(accessor)).await?;
-        let entry = entry.ok_or_else(|| bad(missing))?;
+        let entry = entry.ok_or_else(&missing)?;
         let ended = entry.value.revoked
             || entry.value.uses_left == Some(0)
             || entry.value.ttl(self.now()).is_zero();
         if ended || self.is_cut(opened, &entry.value) {
-            return Err(bad(missing));
+            return Err(missing());
         }
         Ok(entry)
     }
@@ -406,6 +406,12 @@ impl Vault {
         limits.default_ttl = limits.default_ttl.min(limits.max_ttl);
         limits
     }
+}
+
+/// Names stand in logs and paths: letters, digits and dashes only, as clients know them.
+fn plain(display_name: &str) -> String {
+    let kept = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    display_name.chars().map(kept).collect::<String>().trim_end_matches('-').to_owned()
 }
 
 fn missing_policies(opened: &Opened, names: &[String]) -> Vec<String> {

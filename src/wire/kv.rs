@@ -129,10 +129,14 @@ pub struct Keys {
     pub keys: Vec<String>,
 }
 
-/// The warning beside the 404 of a read that leaves out `data/`.
-pub const INVALID_PATH: &str = "Invalid path for a versioned K/V secrets engine. See the API docs \
-    for the appropriate API endpoints to use. If using the Vault CLI, use 'vault kv get' for this \
-    operation.";
+/// The warning beside the 404 of a request that leaves out `data/`; `verb` is that of the command
+/// which would have been right.
+pub fn invalid_path(verb: &str) -> String {
+    format!(
+        "Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate \
+         API endpoints to use. If using the Vault CLI, use 'vault kv {verb}' for this operation."
+    )
+}
 /// The warning beside the 404 of anything but a listing on the mount's root.
 pub const ROOT_OPERATION: &str =
     "Non-listing operations on the root of a K/V v2 mount are not supported.";

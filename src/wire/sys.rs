@@ -190,7 +190,7 @@ pub struct Policy {
     pub allow_wildcards_in_identity_templates: bool,
     #[serde(default)]
     pub cas_required: bool,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub modified: String,
     pub name: String,
     pub policy: String,
@@ -207,7 +207,7 @@ pub struct LegacyPolicy {
     pub allow_wildcards_in_identity_templates: bool,
     #[serde(default)]
     pub cas_required: bool,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub modified: String,
     pub name: String,
     pub rules: String,

@@ -33,7 +33,11 @@ impl<'b> WriteRequest<'b> {
 
     pub fn of(body: &'b Body) -> Result<Self, RequestError> {
         let options = body.nested("options")?;
-        let cas = options.int("cas").map_err(|_| RequestError::Cas)?;
+        // `null` is no way to write without the check: it stands for "must not exist".
+        let cas = match options.is_null("cas") {
+            true => Some(0),
+            false => options.int("cas").map_err(|_| RequestError::Cas)?,
+        };
         let data = body.object("data")?.ok_or(RequestError::NoData)?;
         Ok(Self { data, cas })
     }

@@ -91,7 +91,7 @@ fn write_requests_are_read_and_refused_as_recorded() {
         Ok((r#"{"a":1}"#.into(), Some(2)))
     );
     assert_eq!(read(r#"{"data":null}"#), Ok(("null".into(), None)));
-    assert_eq!(read(r#"{"data":{},"options":{"cas":null}}"#), Ok(("{}".into(), None)));
+    assert_eq!(read(r#"{"data":{},"options":{"cas":null}}"#), Ok(("{}".into(), Some(0))));
     assert_eq!(read(r#"{"data":{},"options":{"cas":-1}}"#), Ok(("{}".into(), Some(-1))));
     for (text, error) in [
         (r#"{"k":"v2"}"#, "no data provided"),

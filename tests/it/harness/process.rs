@@ -12,8 +12,10 @@ impl Server {
         Self {
             directory: tempfile::tempdir().unwrap(),
             wrapper: Vec::new(),
+            configured: false,
             child: None,
             address: String::new(),
+            log_level: None,
         }
     }
 
