@@ -3,6 +3,7 @@
 
 mod faulty;
 mod http;
+mod oracle;
 mod process;
 
 use std::fs;
@@ -17,7 +18,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use faulty::Faulty;
-pub use http::Response;
+pub use http::{Response, exchange};
+pub use oracle::Oracle;
 
 /// Time for a server to come up on a busy machine.
 const START_MAX: Duration = Duration::from_secs(60);
