@@ -93,6 +93,74 @@ fn bao_handles_tokens_and_leases() {
 }
 
 #[test]
+fn bao_mounts_tunes_and_speaks_generically() {
+    let server = Server::start();
+    let root = server.root_token();
+    let run = |args: &[&str]| server.bao(&root, args);
+    let json = |args: &[&str]| -> Value { serde_json::from_str(&run(args).ok()).unwrap() };
+
+    run(&["secrets", "enable", "-path=team", "-description=d", "kv-v2"]).ok();
+    run(&["secrets", "tune", "-default-lease-ttl=30m", "team/"]).ok();
+    let listed = run(&["secrets", "list", "-detailed"]).ok();
+    assert!(listed.lines().any(|l| l.starts_with("team/") && l.contains("map[version:2]")));
+    assert_eq!(
+        json(&["secrets", "list", "-format=json"])["team/"]["config"]["default_lease_ttl"],
+        1800
+    );
+    run(&["auth", "enable", "-path=machines", "-description=m", "approle"]).ok();
+    run(&["auth", "tune", "-max-lease-ttl=2h", "machines/"]).ok();
+    let methods = json(&["auth", "list", "-format=json"]);
+    assert_eq!(methods["machines/"]["config"]["max_lease_ttl"], 7200);
+    assert!(run(&["auth", "list", "-detailed"]).ok().contains("machines/"));
+
+    run(&["kv", "put", "-mount=team", "a/b", "k=v", "n=1"]).ok();
+    run(&["kv", "metadata", "put", "-max-versions=3", "-custom-metadata=o=me", "team/a/b"]).ok();
+    run(&["kv", "metadata", "patch", "-custom-metadata=p=you", "team/a/b"]).ok();
+    let metadata = json(&["kv", "metadata", "get", "-format=json", "-mount=team", "a/b"]);
+    assert_eq!(metadata["data"]["custom_metadata"], json!({"o": "me", "p": "you"}));
+    run(&["kv", "put", "-mount=team", "a/b", "k=w"]).ok();
+    run(&["kv", "rollback", "-mount=team", "-version=1", "a/b"]).ok();
+    let back = json(&["kv", "get", "-format=json", "-mount=team", "a/b"]);
+    assert_eq!(
+        (&back["data"]["data"]["k"], &back["data"]["metadata"]["version"]),
+        (&json!("v"), &json!(3))
+    );
+    let patch = server.file("patch.json");
+    fs::write(&patch, "{\"data\": {\"n\": \"2\"}}").unwrap();
+    let patch = format!("@{}", patch.display());
+    run(&["patch", "team/data/a/b", &patch]).ok();
+    run(&["write", "team/data/g", &patch]).ok();
+    assert_eq!(run(&["kv", "get", "-field=n", "team/a/b"]).ok().trim(), "2");
+
+    run(&["write", "team/config", "max_versions=5"]).ok();
+    assert_eq!(json(&["read", "-format=json", "team/config"])["data"]["max_versions"], 5);
+    assert!(run(&["list", "team/metadata/a"]).ok().lines().any(|l| l == "b"));
+    run(&["delete", "team/metadata/a/b"]).ok();
+    assert_eq!(run(&["list", "team/metadata/a"]).code, Some(2));
+    assert_eq!(run(&["read", "team/data/absent"]).code, Some(2));
+
+    let file = server.file("p.hcl");
+    fs::write(&file, "path \"team/data/*\" {\ncapabilities=[\"read\"]\n}").unwrap();
+    run(&["policy", "fmt", file.to_str().unwrap()]).ok();
+    run(&["policy", "write", "reader", file.to_str().unwrap()]).ok();
+    let token = run(&["token", "create", "-policy=reader", "-field=token"]).ok();
+    assert_eq!(run(&["token", "capabilities", &token, "team/data/x"]).ok().trim(), "read");
+    assert_eq!(
+        server.bao(&token, &["token", "capabilities", "team/metadata/x"]).ok().trim(),
+        "deny"
+    );
+    run(&["policy", "delete", "reader"]).ok();
+    assert_eq!(run(&["policy", "read", "reader"]).code, Some(2));
+
+    assert_eq!(run(&["lease", "lookup", "none/such"]).code, Some(2));
+    run(&["lease", "revoke", "none/such"]).ok();
+    run(&["lease", "revoke", "-prefix", "none/such"]).ok();
+    run(&["auth", "disable", "machines"]).ok();
+    run(&["secrets", "disable", "team"]).ok();
+    assert!(!run(&["secrets", "list"]).ok().contains("team/"));
+}
+
+#[test]
 fn the_agent_logs_in_and_renders_a_template() {
     let server = Server::start();
     let token = server.root_token();

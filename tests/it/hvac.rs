@@ -13,6 +13,13 @@ fn hvac_handles_tokens_and_policies() {
 }
 
 #[test]
+fn hvac_administers_the_system_and_approle() {
+    let server = Server::start();
+    server.python("sys.py", &[]).ok();
+    server.python("approle_admin.py", &[]).ok();
+}
+
+#[test]
 fn hvac_logs_in_by_approle() {
     let server = Server::start();
     let (role_id, secret_id) = server.role("hvac", serde_json::json!({"token_ttl": "5m"}));

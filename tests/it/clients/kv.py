@@ -39,3 +39,22 @@ metadata = kv.read_secret_metadata("h/a")["data"]
 assert metadata["versions"]["1"]["destroyed"] and metadata["custom_metadata"] == {"owner": "h"}, metadata
 kv.delete_metadata_and_all_versions("h/a")
 raises(hvac.exceptions.InvalidPath, lambda: kv.list_secrets("h"))
+
+kv.configure(max_versions=4, delete_version_after="2h")
+configuration = kv.read_configuration()["data"]
+assert (configuration["max_versions"], configuration["delete_version_after"]) == (4, "2h0m0s"), configuration
+kv.configure(max_versions=0, delete_version_after="0s", cas_required=True)
+raises(hvac.exceptions.InvalidRequest, lambda: kv.create_or_update_secret("h/b", {"k": 1}))
+kv.create_or_update_secret("h/b", {"k": 1}, cas=0)
+kv.configure(cas_required=False)
+kv.create_or_update_secret("h/b", {"k": 2})
+kv.delete_secret_versions("h/b", [1, 2])
+raises(hvac.exceptions.InvalidPath, lambda: kv.read_secret("h/b", raise_on_deleted_version=True))
+kv.undelete_secret_versions("h/b", [2])
+assert kv.read_secret("h/b", raise_on_deleted_version=True)["data"]["data"] == {"k": 2}
+
+client.write_data("secret/data/plain", data={"data": {"k": "v"}})
+assert client.read("secret/data/plain")["data"]["data"] == {"k": "v"}
+assert "plain" in client.list("secret/metadata")["data"]["keys"]
+client.delete("secret/metadata/plain")
+assert client.read("secret/data/plain") is None

@@ -29,3 +29,23 @@ for denied in (
 client.auth.token.revoke_accessor(created["accessor"])
 assert not child.is_authenticated()
 client.sys.delete_policy("t")
+
+first = client.auth.token.create(ttl="1h", policies=["default"], num_uses=0, display_name="first")["auth"]
+token, accessor = first["client_token"], first["accessor"]
+assert client.auth.token.lookup(token)["data"]["display_name"] == "token-first"
+assert client.auth.token.lookup_accessor(accessor)["data"]["id"] == ""
+assert accessor in client.auth.token.list_accessors()["data"]["keys"]
+assert client.auth.token.renew(token, increment="30m")["auth"]["lease_duration"] == 1800
+assert client.auth.token.renew_accessor(accessor, increment="40m")["auth"]["lease_duration"] == 2400
+parent = hvac.Client(url=url, token=client.auth.token.create(policies=["root"], ttl="1h")["auth"]["client_token"])
+child = parent.auth.token.create(ttl="30m", policies=["default"])["auth"]["client_token"]
+orphan = parent.auth.token.create_orphan(ttl="30m", policies=["default"])["auth"]["client_token"]
+client.auth.token.revoke_and_orphan_children(parent.token)
+assert not parent.is_authenticated()
+for left in (child, orphan):
+    assert hvac.Client(url=url, token=left).is_authenticated()
+client.auth.token.revoke(child)
+assert not hvac.Client(url=url, token=child).is_authenticated()
+last = hvac.Client(url=url, token=orphan)
+last.auth.token.revoke_self()
+assert not last.is_authenticated()
