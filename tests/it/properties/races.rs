@@ -187,3 +187,51 @@ fn p13_no_lease_minted_during_a_revocation_outlives_it() {
     let body = json!({"policies": ["mint"]});
     assert!(stands(&server, &mint(&server, "auth/token/create", &root, body)));
 }
+
+/// Nor by minting leases that are nobody's children.
+#[test]
+fn p13_no_orphan_minted_during_a_cutoff_of_everything_outlives_it() {
+    let server = Server::start();
+    server.policy(
+        "all",
+        "path \"auth/token/*\" { capabilities = [\"update\", \"sudo\"] }
+         path \"sys/leases/*\" { capabilities = [\"update\", \"sudo\"] }
+         path \"sys/policies/acl/*\" { capabilities = [\"update\"] }",
+    );
+    let proof = server.role("app", json!({"token_policies": ["all"]}));
+    let login = || {
+        let body = json!({"role_id": proof.0, "secret_id": proof.1});
+        let auth = server.login("auth/approle/login", body).ok()["auth"].clone();
+        auth["client_token"].as_str().unwrap().to_owned()
+    };
+    for round in 0..5 {
+        let (operator, stolen) = (login(), login());
+        let gate = Barrier::new(4);
+        let minted: Vec<String> = std::thread::scope(|scope| {
+            let thieves: Vec<_> = (0..3)
+                .map(|_| {
+                    scope.spawn(|| {
+                        gate.wait();
+                        let mut made = Vec::new();
+                        loop {
+                            let path = "auth/token/create-orphan";
+                            let answer = server.post(path, &stolen, json!({}));
+                            if answer.status == 403 {
+                                return made;
+                            }
+                            let auth = answer.ok()["auth"].clone();
+                            made.push(auth["client_token"].as_str().unwrap().to_owned());
+                        }
+                    })
+                })
+                .collect();
+            gate.wait();
+            let body = json!({"everything": true});
+            let cut = server.post("sys/leases/revoke-subject", &operator, body);
+            assert_eq!(cut.status, 204, "{cut:?}");
+            thieves.into_iter().flat_map(|t| t.join().unwrap()).collect()
+        });
+        let alive = minted.iter().filter(|token| stands(&server, token)).count();
+        assert_eq!(alive, 0, "round {round}: of {} minted", minted.len());
+    }
+}
