@@ -39,7 +39,6 @@ forward! {
     C_GetSessionInfo(a0: CK_SESSION_HANDLE, a1: *mut CK_SESSION_INFO);
     C_GetOperationState(a0: CK_SESSION_HANDLE, a1: *mut CK_BYTE, a2: *mut CK_ULONG);
     C_SetOperationState(a0: CK_SESSION_HANDLE, a1: *mut CK_BYTE, a2: CK_ULONG, a3: CK_OBJECT_HANDLE, a4: CK_OBJECT_HANDLE);
-    C_Login(a0: CK_SESSION_HANDLE, a1: CK_USER_TYPE, a2: *mut CK_UTF8CHAR, a3: CK_ULONG);
     C_Logout(a0: CK_SESSION_HANDLE);
     C_CreateObject(a0: CK_SESSION_HANDLE, a1: *mut CK_ATTRIBUTE, a2: CK_ULONG, a3: *mut CK_OBJECT_HANDLE);
     C_CopyObject(a0: CK_SESSION_HANDLE, a1: CK_OBJECT_HANDLE, a2: *mut CK_ATTRIBUTE, a3: CK_ULONG, a4: *mut CK_OBJECT_HANDLE);

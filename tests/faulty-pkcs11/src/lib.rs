@@ -13,7 +13,7 @@
 //! SITE hang                            doesn't return while this rule is in the file
 //! C_Sign garble                        flips a bit of every signature
 //! C_GenerateRandom zero                gives zeros
-//! lose-sessions                        once: closes every session but the oldest, which keeps the login
+//! lose-sessions                        once: closes every session but the one that logged in
 //! lose-all-sessions                    once: closes every session, which also logs out
 //! lose-login                           once: logs out
 //! token-flags HEX                      sets these bits in CK_TOKEN_INFO.flags

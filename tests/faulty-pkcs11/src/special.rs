@@ -14,6 +14,8 @@ const IV_BYTES: usize = 12;
 
 /// Sessions in the order in which they were opened.
 static SESSIONS: Mutex<Vec<CK_SESSION_HANDLE>> = Mutex::new(Vec::new());
+/// The session that logged in last.
+static KEEPER: Mutex<Option<CK_SESSION_HANDLE>> = Mutex::new(None);
 /// The IV that the running encryption of a session will append.
 static APPENDED: LazyLock<Mutex<HashMap<CK_SESSION_HANDLE, [u8; IV_BYTES]>>> =
     LazyLock::new(Mutex::default);
@@ -67,10 +69,14 @@ pub fn happen(event: Event) {
     sessions.retain(|session| alive(*session));
     match event {
         Event::Sessions => {
-            let kept = sessions.len().min(1);
-            for session in sessions.drain(kept..) {
-                call_alone!(C_CloseSession(session));
-            }
+            let keeper = *locked(&KEEPER);
+            sessions.retain(|session| {
+                let kept = Some(*session) == keeper;
+                if !kept {
+                    call_alone!(C_CloseSession(*session));
+                }
+                kept
+            });
         }
         Event::AllSessions => {
             for session in sessions.drain(..) {
@@ -91,6 +97,20 @@ pub unsafe extern "C" fn C_Initialize(arguments: *mut c_void) -> CK_RV {
     if rv == CKR_OK {
         locked(&SESSIONS).clear();
         locked(&APPENDED).clear();
+    }
+    rv
+}
+
+pub unsafe extern "C" fn C_Login(
+    session: CK_SESSION_HANDLE,
+    user: CK_USER_TYPE,
+    pin: *mut CK_UTF8CHAR,
+    pin_len: CK_ULONG,
+) -> CK_RV {
+    consult!("C_Login");
+    let rv = call!(C_Login(session, user, pin, pin_len));
+    if matches!(rv, CKR_OK | CKR_USER_ALREADY_LOGGED_IN) {
+        *locked(&KEEPER) = Some(session);
     }
     rv
 }
