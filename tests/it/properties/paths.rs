@@ -210,6 +210,10 @@ fn p22_p24_without_a_lease_every_other_route_is_closed_and_tells_nothing() {
                 let what = format!("{verb} {} {answer:?}", route.path);
                 if route.public && route.has(verb) {
                     assert!(matches!(answer.status, 200 | 400 | 403), "{what}");
+                } else if route.public {
+                    // Its path is known to everyone: only the verb is wrong.
+                    assert_eq!(answer.status, 405, "{what}");
+                    assert_eq!(answer.body.trim(), r#"{"errors":[]}"#);
                 } else {
                     assert_eq!(answer.status, 403, "{what}");
                     assert_eq!(answer.body.trim(), r#"{"errors":["permission denied"]}"#);

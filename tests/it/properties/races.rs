@@ -50,7 +50,7 @@ fn p13_p20_what_a_client_started_and_left_is_done_wholly_or_not_at_all() {
         let settled = || {
             let body = json!({"accessor": name});
             let row = server.post("auth/token/lookup-accessor", &root, body).status;
-            (row == 403, !stands(&server, &token))
+            (row == 400, !stands(&server, &token))
         };
         until_steady(settled, |(gone, refused)| gone == refused);
     }
