@@ -75,7 +75,7 @@ impl<'a> Plain<'a> {
 
     /// `None` when the plaintext is too large to be padded.
     pub(crate) fn seal(self, key: &DataKey, random: &Random) -> Option<Sealed> {
-        self.seal_with(key, &random.array())
+        self.seal_with(key, &random.public())
     }
 
     /// `drawn` is the random part of the salt; only golden vectors choose it.
