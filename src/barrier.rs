@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tokio::sync::broadcast;
 use tokio::task::AbortHandle;
 
-use crate::keyring::{DataKey, Keyring, KeyringError, Opened, Place, RingPurpose};
+use crate::keyring::{DataKey, Keyring, KeyringError, Opened, Place, RingPurpose, Sealed};
 use crate::limits;
 use crate::random::Random;
 use crate::store::{ReadLevel, Store, Stored};
@@ -41,7 +41,7 @@ pub use note::{Change, Changes, Note};
 pub use record::{Entry, Record};
 pub use unit::Unit;
 
-use cache::Cache;
+use cache::{Cache, Kept};
 use follow::Echoes;
 
 /// The one way from records to the store and back.
@@ -89,8 +89,40 @@ impl Barrier {
         let key = at.store_key(T::KIND, &index);
         match self.cache.record(&key) {
             Some(cached) => self.open(at, cached).await,
-            None => self.load(at, key, ReadLevel::Local).await,
+            None => {
+                let stored = self.fetch(&key, ReadLevel::Local).await?;
+                self.open(at, stored).await
+            }
         }
+    }
+
+    /// Like `read`, for records that hold no secret: what was opened is kept in memory too, so that
+    /// a warm read derives no key and opens nothing.
+    pub async fn read_shared<T: Record>(
+        &self,
+        at: &Address,
+    ) -> Result<Option<Entry<Arc<T>>>, BarrierError> {
+        let index = self.ring_key(at.mount(), RingPurpose::Index).await?;
+        let key = at.store_key(T::KIND, &index);
+        let fill = self.cache.begin(&key);
+        let cached = match self.cache.record(&key) {
+            Some(cached) => cached,
+            None => self.fetch(&key, ReadLevel::Local).await?,
+        };
+        let Some(stored) = cached else { return Ok(None) };
+        if let Ok(sealed) = Sealed::parse(stored.value.clone())
+            && let digest = sealed.commitment()
+            && let Some(kept) = self.cache.opened(&key, &digest)
+            && let Ok(value) = kept.downcast::<T>()
+        {
+            return Ok(Some(Entry { value, revision: stored.revision, digest }));
+        }
+        let sealed_bytes = stored.value.len();
+        let Some(entry) = self.open::<T>(at, Some(stored)).await? else { return Ok(None) };
+        let Entry { value, revision, digest } = entry;
+        let value = Arc::new(value);
+        self.cache.finish_opened(fill, &key, Kept { digest, value: value.clone(), sealed_bytes });
+        Ok(Some(Entry { value, revision, digest }))
     }
 
     /// Like `read`, but linearizable and past the cache.
@@ -100,20 +132,17 @@ impl Barrier {
     ) -> Result<Option<Entry<T>>, BarrierError> {
         let index = self.ring_key(at.mount(), RingPurpose::Index).await?;
         let key = at.store_key(T::KIND, &index);
-        self.load(at, key, ReadLevel::Linearizable).await
+        let stored = self.fetch(&key, ReadLevel::Linearizable).await?;
+        self.open(at, stored).await
     }
 
-    async fn load<T: Record>(
-        &self,
-        at: &Address,
-        key: Bytes,
-        level: ReadLevel,
-    ) -> Result<Option<Entry<T>>, BarrierError> {
-        let fill = self.cache.begin(&key);
-        let snapshot = self.store.get(std::slice::from_ref(&key), level).await?;
+    /// From the store, into the cache.
+    async fn fetch(&self, key: &Bytes, level: ReadLevel) -> Result<Option<Stored>, BarrierError> {
+        let fill = self.cache.begin(key);
+        let snapshot = self.store.get(std::slice::from_ref(key), level).await?;
         let stored = snapshot.values.into_iter().next().flatten();
-        self.cache.finish(fill, &key, &stored);
-        self.open(at, stored).await
+        self.cache.finish(fill, key, &stored);
+        Ok(stored)
     }
 
     async fn open<T: Record>(

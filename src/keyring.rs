@@ -43,7 +43,7 @@ pub use change::RingChange;
 pub use error::{Integrity, KeyringError, Reason};
 
 pub(crate) use data_key::DataKey;
-pub(crate) use envelope::Opened;
+pub(crate) use envelope::{Opened, Sealed};
 use manifest::{Body, Clear, Ring, SealMode};
 use warm::Warm;
 use wrapped::{Expected, WrappedPurpose};

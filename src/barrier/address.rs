@@ -14,6 +14,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 
@@ -35,13 +36,23 @@ const DIRECTORY_LEN: usize = 1 + 16 + 2 + 16;
 const BUCKET_LEN: usize = 1 + 16 + 2 + 4;
 
 /// The place of a record within its kind.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 pub struct Address {
     mount: MountId,
     shape: Shape,
+    /// H(directory) and H(path) of the path, once they were needed: a request asks for the same
+    /// path's store keys again and again (head, version, guard, put).
+    tags: OnceLock<Tags>,
 }
 
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// The tags of a path, and the index key that made them.
+#[derive(Clone, Copy)]
+struct Tags {
+    key: ([u8; 16], u32),
+    both: [u8; 32],
+}
+
+#[derive(Clone)]
 enum Shape {
     Named { path: String },
     Version { path: String, incarnation: [u8; 16], version: u64 },
@@ -51,19 +62,32 @@ enum Shape {
 impl Address {
     /// A record found by its path within the mount; the path shows nowhere in the store.
     pub fn named(mount: MountId, path: &str) -> Self {
-        Self { mount, shape: Shape::Named { path: path.to_owned() } }
+        Self::new(mount, Shape::Named { path: path.to_owned() })
     }
 
     /// An immutable version of the record at `path`; `incarnation` comes from the path's head, so
     /// that a recreated path never meets an old version.
     pub fn version(mount: MountId, path: &str, incarnation: [u8; 16], version: u64) -> Self {
-        Self { mount, shape: Shape::Version { path: path.to_owned(), incarnation, version } }
+        Self::new(mount, Shape::Version { path: path.to_owned(), incarnation, version })
+    }
+
+    /// A version of the record that lives here; see [`Address::version`].
+    pub fn at_version(&self, incarnation: [u8; 16], version: u64) -> Self {
+        let path = match &self.shape {
+            Shape::Named { path } | Shape::Version { path, .. } => path.as_str(),
+            Shape::Bucketed { .. } => "",
+        };
+        Self { tags: self.tags.clone(), ..Self::version(self.mount, path, incarnation, version) }
     }
 
     /// A record in a numbered bucket that is closed as a whole. Bucket and id stand readable in
     /// the store key: the id must be random or a keyed hash, never a name.
     pub fn bucketed(mount: MountId, bucket: u32, id: [u8; 16]) -> Self {
-        Self { mount, shape: Shape::Bucketed { bucket, id } }
+        Self::new(mount, Shape::Bucketed { bucket, id })
+    }
+
+    fn new(mount: MountId, shape: Shape) -> Self {
+        Self { mount, shape, tags: OnceLock::new() }
     }
 
     pub fn mount(&self) -> MountId {
@@ -73,9 +97,9 @@ impl Address {
     /// `index` is the mount's index key.
     pub(super) fn store_key(&self, kind: Kind, index: &DataKey) -> Bytes {
         match &self.shape {
-            Shape::Named { path } => named_key(TAG_NAMED, self.mount, kind, path, index, 0).into(),
+            Shape::Named { path } => self.named_key(TAG_NAMED, kind, path, index).into(),
             Shape::Version { path, version, .. } => {
-                let mut key = named_key(TAG_VERSION, self.mount, kind, path, index, 8);
+                let mut key = self.named_key(TAG_VERSION, kind, path, index);
                 key.extend_from_slice(&version.to_be_bytes());
                 key.into()
             }
@@ -85,6 +109,17 @@ impl Address {
                 key.into()
             }
         }
+    }
+
+    fn named_key(&self, tag: u8, kind: Kind, path: &str, index: &DataKey) -> Vec<u8> {
+        let mut key = Vec::with_capacity(DIRECTORY_LEN + 16 + 8);
+        head(&mut key, tag, self.mount, kind);
+        let known = self.tags.get_or_init(|| Tags::of(path, index));
+        // Another index key than at the first time, after a rotation.
+        let fits = known.key == (index.id(), index.version());
+        let tags = if fits { *known } else { Tags::of(path, index) };
+        key.extend_from_slice(&tags.both);
+        key
     }
 
     /// Path, incarnation and version of the sealing context. Injective: a bucketed place begins
@@ -126,19 +161,14 @@ pub(super) fn directory_of(path: &str) -> &str {
     body.rfind('/').map_or("", |at| &body[..at])
 }
 
-fn named_key(
-    tag: u8,
-    mount: MountId,
-    kind: Kind,
-    path: &str,
-    index: &DataKey,
-    room: usize,
-) -> Vec<u8> {
-    let mut key = Vec::with_capacity(DIRECTORY_LEN + 16 + room);
-    head(&mut key, tag, mount, kind);
-    key.extend_from_slice(&index.name_tag(DOMAIN_DIRECTORY, directory_of(path).as_bytes()));
-    key.extend_from_slice(&index.name_tag(DOMAIN_CHILD, path.as_bytes()));
-    key
+impl Tags {
+    fn of(path: &str, index: &DataKey) -> Self {
+        let mut both = [0; 32];
+        both[..16]
+            .copy_from_slice(&index.name_tag(DOMAIN_DIRECTORY, directory_of(path).as_bytes()));
+        both[16..].copy_from_slice(&index.name_tag(DOMAIN_CHILD, path.as_bytes()));
+        Self { key: (index.id(), index.version()), both }
+    }
 }
 
 fn head(key: &mut Vec<u8>, tag: u8, mount: MountId, kind: Kind) {

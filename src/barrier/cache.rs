@@ -1,7 +1,9 @@
-//! Sealed records and opened directories, bounded by weight. Forgetting is synchronous; a fill
-//! that began before its key was forgotten is dropped, so nothing stale comes back.
-//! Not here: plaintext of values (never cached), and who calls forget (`unit`, `follow`).
+//! Sealed records, opened directories and opened records without secrets, bounded by weight.
+//! Forgetting is synchronous; a fill that began before its key was forgotten is dropped, so nothing
+//! stale comes back. Not here: plaintext of values (never cached), and who calls forget (`submit`,
+//! `follow`).
 
+use std::any::Any;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +25,15 @@ const OVERHEAD: usize = 160;
 /// A record's sealed bytes, or the knowledge that there is none.
 pub(super) type Cached = Option<Stored>;
 
+/// What a sealed record opened to. It serves as long as the record under its key is that very
+/// sealing, which the digest tells: so it needs no forgetting of its own.
+#[derive(Clone)]
+pub(super) struct Kept {
+    pub(super) digest: [u8; 32],
+    pub(super) value: Arc<dyn Any + Send + Sync>,
+    pub(super) sealed_bytes: usize,
+}
+
 /// A fill under way; what it saw of its stripe when it began.
 pub(super) struct Fill {
     stripe: usize,
@@ -32,6 +43,7 @@ pub(super) struct Fill {
 pub(super) struct Cache {
     records: quick_cache::sync::Cache<Bytes, Cached, RecordWeight>,
     listings: quick_cache::sync::Cache<Bytes, Arc<Listing>, ListingWeight>,
+    opened: quick_cache::sync::Cache<Bytes, Kept, KeptWeight>,
     stripes: Box<[Mutex<u64>]>,
     hasher: RandomState,
     /// False while no tail is followed: then nothing is served from here or kept.
@@ -57,11 +69,21 @@ impl Weighter<Bytes, Arc<Listing>> for ListingWeight {
     }
 }
 
+#[derive(Clone)]
+struct KeptWeight;
+
+impl Weighter<Bytes, Kept> for KeptWeight {
+    /// Decoded, a record takes about twice the room of its bytes.
+    fn weight(&self, key: &Bytes, kept: &Kept) -> u64 {
+        u64::try_from(key.len() + 2 * kept.sealed_bytes + OVERHEAD).unwrap_or(u64::MAX)
+    }
+}
+
 impl Cache {
-    /// Seven eighths of `bytes` for records, one for directories.
+    /// Five eighths of `bytes` for records, two for opened ones, one for directories.
     pub(super) fn new(bytes: usize) -> Self {
-        let listings = bytes / 8;
-        let records = bytes - listings;
+        let (opened, listings) = (bytes / 4, bytes / 8);
+        let records = bytes - opened - listings;
         let weight = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
         Self {
             records: quick_cache::sync::Cache::with_weighter(
@@ -73,6 +95,11 @@ impl Cache {
                 listings / 4096 + 16,
                 weight(listings),
                 ListingWeight,
+            ),
+            opened: quick_cache::sync::Cache::with_weighter(
+                opened / 1024 + 16,
+                weight(opened),
+                KeptWeight,
             ),
             stripes: (0..STRIPES).map(|_| Mutex::new(0)).collect(),
             hasher: RandomState::new(),
@@ -86,6 +113,22 @@ impl Cache {
 
     pub(super) fn listing(&self, prefix: &[u8]) -> Option<Arc<Listing>> {
         if self.is_live() { self.listings.get(prefix) } else { None }
+    }
+
+    /// What the sealing named by `digest` opened to.
+    pub(super) fn opened(
+        &self,
+        key: &[u8],
+        digest: &[u8; 32],
+    ) -> Option<Arc<dyn Any + Send + Sync>> {
+        if !self.is_live() {
+            return None;
+        }
+        self.opened.get(key).filter(|kept| kept.digest == *digest).map(|kept| kept.value)
+    }
+
+    pub(super) fn finish_opened(&self, fill: Fill, key: &Bytes, kept: Kept) {
+        self.finish_with(fill, || self.opened.insert(key.clone(), kept));
     }
 
     /// To be called before the store is asked.
@@ -122,10 +165,32 @@ impl Cache {
         }
     }
 
-    /// Forgets a key that was put. A directory that already lists it is the same afterwards and
-    /// stays, because every creation puts all ancestors again.
+    /// Forgets a key that was put.
     pub(super) fn forget_put(&self, key: &[u8]) {
         self.forget_record(key);
+        self.forget_listing_without(key);
+    }
+
+    /// A key was put by this process: a record that was cached is replaced, unless the key was
+    /// forgotten since `fill` began, before the commit. New ones are not added: many puts must not
+    /// drive out what is read.
+    pub(super) fn replace(&self, fill: &Fill, key: &Bytes, stored: Stored) {
+        {
+            let mut stripe = self.stripes[fill.stripe].lock();
+            let fresh = *stripe == fill.seen && self.is_live();
+            *stripe += 1;
+            if fresh && self.records.peek(key).is_some_and(|known| known.is_some()) {
+                self.records.insert(key.clone(), Some(stored));
+            } else {
+                self.records.remove(key);
+            }
+        }
+        self.forget_listing_without(key);
+    }
+
+    /// A directory that already lists a key that was put is the same afterwards and stays, because
+    /// every creation puts all ancestors again.
+    fn forget_listing_without(&self, key: &[u8]) {
         if let Some((prefix, tag)) = directory_part(key) {
             let mut stripe = self.stripes[self.stripe(prefix)].lock();
             *stripe += 1;
@@ -139,6 +204,7 @@ impl Cache {
         let mut stripe = self.stripes[self.stripe(key)].lock();
         *stripe += 1;
         self.records.remove(key);
+        self.opened.remove(key);
     }
 
     /// Forgets everything under a prefix.
@@ -164,6 +230,7 @@ impl Cache {
         self.bump_all();
         self.records.clear();
         self.listings.clear();
+        self.opened.clear();
     }
 
     pub(super) fn is_live(&self) -> bool {

@@ -1,6 +1,6 @@
 //! Following the store's tail: what others committed is forgotten by the cache, then told to the
-//! residents. Own commits have been forgotten before they were acknowledged; their echo is
-//! recognised by its note, so that it does not cost a directory its cached listing.
+//! residents. What own commits did, the cache has learnt before they were acknowledged; their echo
+//! is recognised by its note, so that it does not cost a directory its cached listing.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 
 use crate::barrier::address::blob_key;
 use crate::barrier::record::decode;
-use crate::barrier::unit::{Effects, NOTE_PLACE};
+use crate::barrier::submit::Pending;
+use crate::barrier::unit::NOTE_PLACE;
 use crate::barrier::{Barrier, BarrierError, Change, Note};
 use crate::keyring::BlobName;
 use crate::limits;
@@ -18,21 +19,21 @@ use crate::store::{ChangedKey, Event, ReadLevel, Revision, Tail};
 
 /// Own commits on their way, by their sealed note (unique, for its salt is).
 #[derive(Default)]
-pub(super) struct Echoes(Mutex<HashMap<Bytes, Arc<Effects>>>);
+pub(super) struct Echoes(Mutex<HashMap<Bytes, Arc<Pending>>>);
 
 impl Echoes {
-    pub(super) fn expect(&self, note: &Bytes, effects: &Arc<Effects>) {
+    pub(super) fn expect(&self, note: &Bytes, pending: &Arc<Pending>) {
         let mut echoes = self.0.lock();
         // Echoes that never come (a tail that broke) must not pile up.
         if echoes.len() >= limits::COMMIT_ECHOES_MAX {
             echoes.clear();
         }
         if !note.is_empty() {
-            echoes.insert(note.clone(), effects.clone());
+            echoes.insert(note.clone(), pending.clone());
         }
     }
 
-    pub(super) fn take(&self, note: &Bytes) -> Option<Arc<Effects>> {
+    pub(super) fn take(&self, note: &Bytes) -> Option<Arc<Pending>> {
         self.0.lock().remove(note)
     }
 }
@@ -90,7 +91,7 @@ impl Barrier {
 
     async fn apply_change(&self, revision: Revision, keys: Vec<ChangedKey>, note: Bytes) {
         match self.echoes.take(&note) {
-            Some(effects) => self.forget(&effects),
+            Some(own) => self.settle(&own, revision),
             None => {
                 for key in &keys {
                     match key {
@@ -105,6 +106,10 @@ impl Barrier {
             && let Err(error) = self.refresh_manifest().await
         {
             tracing::warn!(%error, "a changed manifest is not taken into use");
+        }
+        if self.changes.receiver_count() == 0 {
+            // Nobody to tell: whoever subscribes later loads after subscribing.
+            return;
         }
         let note = match self.open_note(note).await {
             Ok(note) => note.map(Arc::new),

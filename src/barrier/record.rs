@@ -1,6 +1,8 @@
 //! What a typed record is, and how it becomes bytes: schema byte ‖ postcard.
 //! Not here: sealing (`keyring::envelope`).
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -28,6 +30,13 @@ pub struct Entry<T> {
     pub revision: Revision,
     /// The commitment C of the sealed record: 32 bytes that name exactly this sealing.
     pub digest: [u8; 32],
+}
+
+impl<T> Entry<T> {
+    /// The same, to be held by several.
+    pub fn shared(self) -> Entry<Arc<T>> {
+        Entry { value: Arc::new(self.value), revision: self.revision, digest: self.digest }
+    }
 }
 
 pub(super) fn encode<T: Record>(value: &T) -> Result<SecretBytes, BarrierError> {

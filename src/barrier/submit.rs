@@ -1,14 +1,27 @@
 //! Handing a commit to the store: retries of an unknown outcome with the same id, and the cache's
-//! forgetting before success is reported.
+//! learning of it before success is reported.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
+use crate::barrier::cache::Fill;
 use crate::barrier::unit::Effects;
 use crate::barrier::{Barrier, BarrierError};
 use crate::limits;
-use crate::store::{Commit, CommitError, CommitId, Delete, Guard, Revision, Store};
+use crate::store::{Commit, CommitError, CommitId, Delete, Guard, Revision, Store, Stored};
+
+/// An own commit on its way. Its revision comes twice, with the answer and with the echo in the
+/// tail, in either order; the first of them settles it.
+pub(super) struct Pending {
+    id: CommitId,
+    effects: Effects,
+    /// One for each put, begun before the commit.
+    fills: Vec<Fill>,
+    /// Held while settling: whoever comes second goes on only when the cache has learnt all.
+    settled: Mutex<bool>,
+}
 
 impl Barrier {
     pub(super) fn new_commit(
@@ -18,7 +31,7 @@ impl Barrier {
         deletes: Vec<Delete>,
         note: Bytes,
     ) -> Commit {
-        Commit { id: CommitId(self.random.array()), guards, puts, deletes, note }
+        Commit { id: CommitId(self.random.public()), guards, puts, deletes, note }
     }
 
     pub(super) async fn submit(
@@ -29,30 +42,47 @@ impl Barrier {
         if self.keyring.is_sealed() {
             return Err(BarrierError::Sealed);
         }
-        let effects = Arc::new(effects);
+        let fills = effects.put.iter().map(|(key, _)| self.cache.begin(key)).collect();
+        let settled = Mutex::new(false);
+        let pending = Arc::new(Pending { id: commit.id, effects, fills, settled });
         let note = commit.note.clone();
-        self.echoes.expect(&note, &effects);
+        self.echoes.expect(&note, &pending);
         match commit_surely(&*self.store, commit).await {
             Ok(revision) => {
-                self.forget(&effects);
+                self.settle(&pending, revision);
                 Ok(revision)
             }
             // It may have happened, and then its echo comes.
             Err(CommitError::Unknown(message)) => {
-                self.forget(&effects);
+                let effects = &pending.effects;
+                effects.put.iter().for_each(|(key, _)| self.cache.forget_put(key));
+                self.forget_deleted(effects);
                 Err(BarrierError::Unknown(message))
             }
             Err(error) => {
                 self.echoes.take(&note);
                 // Whoever lost reads again, and must not meet what made him lose.
-                effects.guarded.iter().for_each(|key| self.cache.forget(key));
+                pending.effects.guarded.iter().for_each(|key| self.cache.forget(key));
                 Err(error.into())
             }
         }
     }
 
-    pub(super) fn forget(&self, effects: &Effects) {
-        effects.put.iter().for_each(|key| self.cache.forget_put(key));
+    /// The cache learns what an own commit did.
+    pub(super) fn settle(&self, pending: &Pending, revision: Revision) {
+        let mut settled = pending.settled.lock();
+        if *settled {
+            return;
+        }
+        *settled = true;
+        for ((key, value), fill) in pending.effects.put.iter().zip(&pending.fills) {
+            let stored = Stored { value: value.clone(), revision, commit: pending.id };
+            self.cache.replace(fill, key, stored);
+        }
+        self.forget_deleted(&pending.effects);
+    }
+
+    fn forget_deleted(&self, effects: &Effects) {
         effects.deleted.iter().for_each(|key| self.cache.forget(key));
         effects.closed.iter().for_each(|prefix| self.cache.forget_prefix(prefix));
     }

@@ -39,10 +39,10 @@ struct Rings {
     manifest: Revision,
 }
 
-/// What a commit touched, for the cache to forget.
-#[derive(Clone, Debug, Default)]
+/// What a commit touched, for the cache to replace or forget.
+#[derive(Default)]
 pub(super) struct Effects {
-    pub(super) put: Vec<Bytes>,
+    pub(super) put: Vec<(Bytes, Bytes)>,
     pub(super) deleted: Vec<Bytes>,
     pub(super) closed: Vec<Bytes>,
     /// Read again when the commit lost.
@@ -286,7 +286,7 @@ impl Draft {
         for (key, value) in self.writes {
             match value {
                 Some(value) => {
-                    effects.put.push(key.clone());
+                    effects.put.push((key.clone(), value.clone()));
                     puts.push((key, value));
                 }
                 None => {

@@ -50,11 +50,11 @@ impl DataKey {
         Ok(Self::new(id, version, secret))
     }
 
-    pub(super) fn id(&self) -> [u8; 16] {
+    pub(crate) fn id(&self) -> [u8; 16] {
         self.id
     }
 
-    pub(super) fn version(&self) -> u32 {
+    pub(crate) fn version(&self) -> u32 {
         self.version
     }
 

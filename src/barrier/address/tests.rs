@@ -36,6 +36,21 @@ fn golden_store_keys_do_not_change() {
 }
 
 #[test]
+fn an_address_that_was_used_gives_the_keys_of_a_fresh_one() {
+    let other = DataKey::fixed([0x11; 16], 4, [0x55; 32]);
+    let fresh = || Address::named(MOUNT, "team/app/db");
+    let used = fresh();
+    for index in [&index(), &other, &index()] {
+        assert_eq!(used.store_key(Kind(7), index), fresh().store_key(Kind(7), index));
+        let version = Address::version(MOUNT, "team/app/db", [9; 16], 5);
+        let at = used.at_version([9; 16], 5);
+        assert_eq!(at.store_key(Kind(8), index), version.store_key(Kind(8), index));
+        assert_eq!(at.context(), version.context());
+    }
+    assert_ne!(fresh().store_key(Kind(7), &index()), fresh().store_key(Kind(7), &other));
+}
+
+#[test]
 fn a_path_falls_apart_into_directory_and_child() {
     let all = [("a", ""), ("a/", ""), ("a/b", "a"), ("a/b/", "a"), ("a/b/c", "a/b"), ("", "")];
     for (path, dir) in all {

@@ -53,6 +53,42 @@ fn a_fill_is_dropped_if_its_key_or_everything_was_forgotten_since() {
 }
 
 #[test]
+fn a_replacement_is_dropped_if_its_key_was_forgotten_since() {
+    let cache = live(1 << 20);
+    let newer = || Stored { revision: Revision(2), ..stored(2).unwrap() };
+    let revision = || cache.record(&key(1)).flatten().map(|s| s.revision);
+    cache.finish(cache.begin(&key(1)), &key(1), &stored(1));
+    let (own, late) = (cache.begin(&key(1)), cache.begin(&key(1)));
+    cache.replace(&own, &key(1), newer());
+    assert_eq!(revision(), Some(Revision(2)));
+    // A commit that began before that one and is heard of later may be the older of the two.
+    cache.replace(&late, &key(1), stored(1).unwrap());
+    assert_eq!(revision(), None);
+    // Nothing is there to be replaced; a fill under way is dropped all the same.
+    let fill = cache.begin(&key(1));
+    cache.replace(&cache.begin(&key(1)), &key(1), newer());
+    assert_eq!(revision(), None);
+    cache.finish(fill, &key(1), &stored(1));
+    assert_eq!(revision(), None);
+}
+
+#[test]
+fn what_was_opened_serves_its_own_sealing_only_and_not_after_a_pause() {
+    let cache = live(1 << 20);
+    let kept = Kept { digest: [1; 32], value: Arc::new(7_u32), sealed_bytes: 100 };
+    cache.finish_opened(cache.begin(&key(1)), &key(1), kept.clone());
+    assert!(cache.opened(&key(1), &[1; 32]).is_some());
+    assert!(cache.opened(&key(1), &[2; 32]).is_none());
+    assert!(cache.opened(&key(2), &[1; 32]).is_none());
+    cache.forget(&key(1));
+    assert!(cache.opened.is_empty());
+    let fill = cache.begin(&key(1));
+    cache.pause();
+    cache.finish_opened(fill, &key(1), kept);
+    assert!(cache.opened.is_empty());
+}
+
+#[test]
 fn forgetting_removes_what_was_kept() {
     let cache = live(1 << 20);
     for forgotten in [0, 1, 2] {

@@ -79,6 +79,58 @@ async fn a_fill_that_read_before_a_commit_is_dropped() {
 }
 
 #[tokio::test]
+async fn an_own_commit_replaces_what_is_cached_and_adds_nothing() {
+    let vault = vault().await;
+    let (known, new) = (named("known"), named("new"));
+    vault.put_noted(&known, "old").await;
+    text(&vault.barrier, &known).await;
+    assert_eq!(text(&vault.barrier, &new).await, None);
+    vault.put_noted(&known, "newer").await;
+    vault.put_noted(&new, "first").await;
+    let before = vault.store.get_count();
+    assert_eq!(text(&vault.barrier, &known).await.as_deref(), Some("newer"));
+    assert_eq!(vault.store.get_count(), before);
+    assert_eq!(text(&vault.barrier, &new).await.as_deref(), Some("first"));
+    assert_eq!(vault.store.get_count() - before, 1);
+}
+
+#[tokio::test]
+async fn a_shared_read_opens_a_sealing_once() {
+    let vault = vault().await;
+    let at = named("a");
+    let look = async |barrier: &Barrier| barrier.read_shared::<Secret>(&at).await.unwrap();
+    assert!(look(&vault.barrier).await.is_none());
+    let first = vault.put_noted(&at, "one").await;
+    let one = look(&vault.barrier).await.unwrap();
+    assert_eq!((one.value.text.as_str(), one.revision), ("one", first));
+    let again = look(&vault.barrier).await.unwrap();
+    assert!(Arc::ptr_eq(&one.value, &again.value));
+    assert_eq!(again.digest, vault.barrier.read::<Secret>(&at).await.unwrap().unwrap().digest);
+    // The same value, sealed anew, is another record.
+    let second = vault.put_noted(&at, "one").await;
+    let later = look(&vault.barrier).await.unwrap();
+    assert!(!Arc::ptr_eq(&one.value, &later.value));
+    assert_eq!(later.revision, second);
+    vault.barrier.seal_up();
+    let sealed = vault.barrier.read_shared::<Secret>(&at).await;
+    assert_eq!(sealed.err(), Some(BarrierError::Sealed));
+}
+
+#[tokio::test]
+async fn a_shared_read_sees_another_nodes_commit_once_the_tail_brings_it() {
+    let vault = vault().await;
+    let at = named("a");
+    vault.put(&at, "old").await;
+    let other = vault.restarted().await;
+    let mut changes = other.changes();
+    let look = async || other.read_shared::<Secret>(&at).await.unwrap().unwrap().value;
+    assert_eq!(look().await.text, "old");
+    vault.put(&at, "new").await;
+    changes.next().await.unwrap();
+    assert_eq!(look().await.text, "new");
+}
+
+#[tokio::test]
 async fn another_nodes_commit_is_seen_once_the_tail_brings_it() {
     let vault = vault().await;
     let (at, absent) = (named("a"), named("later"));

@@ -19,8 +19,8 @@ pub struct Version {
 
 /// The secret itself: canonical JSON text of an object or `null`, ready to be spliced into an
 /// answer. Erased when dropped. It has `Serialize` because it is the contents of a sealed record;
-/// it goes nowhere else.
-#[derive(PartialEq, Eq)]
+/// it goes nowhere else. It has `Clone` because a put that lost a race is tried again.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Payload(Zeroizing<String>);
 
 impl Payload {
