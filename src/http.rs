@@ -20,18 +20,7 @@ mod serve;
 mod system;
 mod token;
 
-use std::sync::Arc;
-
-use axum::Router;
-
-use crate::vault::Vault;
-
-pub use serve::{Peer, admin, network};
+pub use serve::{admin, network};
 
 /// The version that clients gate features on: a constant of the dialect, not ours.
 pub const DIALECT_VERSION: &str = "1.19.0";
-
-/// The service for every listener; who is at the other end comes with the connection ([`Peer`]).
-pub fn router(vault: Arc<Vault>) -> Router {
-    Router::new().fallback(dispatch::entry).with_state(vault)
-}

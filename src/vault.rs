@@ -48,7 +48,7 @@ pub use opened::Opened;
 pub use records::PolicyRecord;
 pub use system::Preflight;
 pub use tokens::{Issued, LeaseView, RenewedLease, Target, TokenWish};
-pub use turn::{Admitted, Answer, Ask, Caller, Session, Turn};
+pub use turn::{Admitted, Answer, Ask, Caller, Fields, Session, Turn};
 
 /// Tries of a guarded change before a caller is told that the record is contended.
 const TRIES: usize = 64;

@@ -125,6 +125,11 @@ impl Acl {
         self.is_root
     }
 
+    /// Whether any rule looks at more than path and operation: parameters, wrapping, paging.
+    pub fn has_limits(&self) -> bool {
+        self.grants.iter().any(|grant| grant.limits.is_some())
+    }
+
     /// Deny by default.
     pub fn decide(&self, request: &Request<'_>) -> Decision<'_> {
         let operation = request.operation;

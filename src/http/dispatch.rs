@@ -2,18 +2,18 @@
 //! order that clients know; whatever is refused is on record too.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::{Body as HttpBody, HttpBody as _};
-use axum::extract::State;
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::reply::{Reply, Stop, body_refusal, released};
 use super::request::{Ctx, Verb, header_text, token, trace_id};
-use super::{Peer, index, routes, system};
+use super::serve::Peer;
+use super::{index, routes, system};
 use crate::limits;
 use crate::mounts::EngineKind;
 use crate::path::RequestPath;
@@ -28,11 +28,12 @@ const ANY_NAMESPACE: [&str; 3] = ["sys/seal-status", "sys/leader", "sys/init"];
 
 /// Every request of every listener.
 pub async fn entry(
-    State(vault): State<Arc<Vault>>,
+    vault: &Arc<Vault>,
+    peer: Peer,
     request: Request<HttpBody>,
 ) -> Response<HttpBody> {
     let namespace = request.headers().get(NAMESPACE).cloned();
-    let reply = route(&vault, request).await;
+    let reply = route(vault, peer, request).await;
     let at = if reply.indexed { vault.opened().ok() } else { None };
     let mut response = reply.into_response(at.and_then(|opened| index::header(&opened)));
     if let Some(namespace) = namespace {
@@ -41,9 +42,8 @@ pub async fn entry(
     response
 }
 
-async fn route(vault: &Arc<Vault>, request: Request<HttpBody>) -> Reply {
+async fn route(vault: &Arc<Vault>, peer: Peer, request: Request<HttpBody>) -> Reply {
     let (parts, body) = request.into_parts();
-    let peer = parts.extensions.get::<Peer>().copied();
     let caller = caller(vault, &parts.headers, peer);
     let target = parts.uri.path();
     // Health is counted, not recorded: probes come by the thousand and say nothing.
@@ -53,7 +53,7 @@ async fn route(vault: &Arc<Vault>, request: Request<HttpBody>) -> Reply {
     if target == "/.well-known/jwks.json" && parts.method == Method::GET {
         return system::jwks(vault, &caller).await;
     }
-    let admin = matches!(peer, Some(Peer::Admin));
+    let admin = matches!(peer, Peer::Admin);
     let incoming = Incoming {
         method: parts.method,
         headers: parts.headers,
@@ -138,25 +138,19 @@ async fn prepare(
     }
     match check(vault, &caller, incoming, raw, body).await {
         Err(refusal) => Err((caller, refusal)),
-        Ok((verb, path, query, body, admin)) => {
-            let mut parameters = body.parameters();
-            if parameters.is_empty() {
-                parameters = query.parameters();
-            }
-            Ok(Ctx {
-                vault: vault.clone(),
-                caller,
-                verb,
-                path,
-                captured: Vec::new(),
-                also: None,
-                mount: None,
-                query,
-                body,
-                parameters,
-                admin,
-            })
-        }
+        Ok((verb, path, query, body, admin)) => Ok(Ctx {
+            vault: vault.clone(),
+            caller,
+            verb,
+            path,
+            captured: Vec::new(),
+            also: None,
+            mount: None,
+            query,
+            body,
+            parameters: OnceLock::new(),
+            admin,
+        }),
     }
 }
 
@@ -348,15 +342,15 @@ async fn recorded(answer: impl Future<Output = crate::vault::Answer<()>>) -> Rep
     }
 }
 
-fn caller(vault: &Vault, headers: &HeaderMap, peer: Option<Peer>) -> Caller {
+fn caller(vault: &Vault, headers: &HeaderMap, peer: Peer) -> Caller {
     let client: Option<IpAddr> = match peer {
-        Some(Peer::Network(address)) => Some(address.ip()),
-        Some(Peer::Admin) | None => None,
+        Peer::Network(address) => Some(address.ip()),
+        Peer::Admin => None,
     };
     Caller {
         token: token(headers),
         client,
-        request_id: vault.random().uuid(),
+        request_id: vault.random().public_uuid(),
         trace_id: trace_id(headers),
         received: vault.clock().boot(),
     }

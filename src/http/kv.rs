@@ -17,12 +17,7 @@ use crate::wire::kv::{
 impl Ctx {
     fn secret(&self) -> Result<SecretAt<'_>, Stop> {
         let mount = self.mount.clone().ok_or(Stop::Bad(VaultError::UnsupportedPath))?;
-        Ok(SecretAt {
-            mount,
-            secret: self.capture(0),
-            path: &self.path,
-            parameters: Some(&self.parameters),
-        })
+        Ok(SecretAt { mount, secret: self.capture(0), path: &self.path, parameters: Some(self) })
     }
 }
 

@@ -1,15 +1,16 @@
 //! What a request says, before anything is decided: caller, verb, canonical path, fields.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::http::{HeaderMap, Method, header};
+use serde_json::{Map, Value};
 
 use super::reply::Stop;
 use crate::access::Operation;
 use crate::mounts::Mount;
 use crate::path::RequestPath;
 use crate::sensitive::SecretText;
-use crate::vault::{Ask, Caller, Vault, VaultError};
+use crate::vault::{Ask, Caller, Fields, Vault, VaultError};
 use crate::wire::json::{Body, FieldError};
 
 /// The dialect's verbs; PUT and POST are one.
@@ -73,10 +74,19 @@ pub struct Ctx {
     pub mount: Option<Arc<Mount>>,
     pub query: Body,
     pub body: Body,
-    /// Fields for the parameter rules of policies.
-    pub parameters: serde_json::Map<String, serde_json::Value>,
+    /// Fields for the parameter rules of policies, once asked for.
+    pub parameters: OnceLock<Map<String, Value>>,
     /// True on the admin socket.
     pub admin: bool,
+}
+
+impl Fields for Ctx {
+    fn top_level(&self) -> &Map<String, Value> {
+        self.parameters.get_or_init(|| match self.body.is_empty() {
+            false => self.body.parameters(),
+            true => self.query.parameters(),
+        })
+    }
 }
 
 impl Ctx {
@@ -90,7 +100,7 @@ impl Ctx {
     }
 
     pub fn ask_for(&self, operation: Operation) -> Ask<'_> {
-        Ask::new(operation, &self.path).with(Some(&self.parameters)).also(self.also.as_ref())
+        Ask::new(operation, &self.path).with(Some(self)).also(self.also.as_ref())
     }
 
     pub fn mount(&self) -> Result<&Mount, Stop> {

@@ -1,11 +1,11 @@
 //! The accept loops: TCP for clients, a Unix socket for the machine's own operator. Our own,
 //! because `axum::serve` has no header deadline and no limit on connections.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use hyper::body::Incoming;
@@ -14,9 +14,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tower_service::Service;
 
+use super::dispatch;
 use crate::limits;
+use crate::vault::Vault;
 
 /// Who is at the other end of a connection; parsed once a connection.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +28,7 @@ pub enum Peer {
 }
 
 /// Serves clients until `stop` turns true, then drains for at most `limits::DRAIN`.
-pub async fn network(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
+pub async fn network(listener: TcpListener, vault: Arc<Vault>, mut stop: watch::Receiver<bool>) {
     let room = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {
@@ -41,10 +42,10 @@ pub async fn network(listener: TcpListener, router: Router, mut stop: watch::Rec
             Ok((stream, address)) => {
                 // Latency of small answers; failing to set it changes nothing else.
                 let _ = stream.set_nodelay(true);
-                let router = router.clone();
+                let vault = vault.clone();
                 let stop = stop.clone();
                 connections.spawn(async move {
-                    connection(TokioIo::new(stream), Peer::Network(address), router, stop).await;
+                    connection(TokioIo::new(stream), Peer::Network(address), vault, stop).await;
                     drop(permit);
                 });
             }
@@ -55,7 +56,7 @@ pub async fn network(listener: TcpListener, router: Router, mut stop: watch::Rec
 }
 
 /// Serves the admin socket until `stop` turns true.
-pub async fn admin(listener: UnixListener, router: Router, mut stop: watch::Receiver<bool>) {
+pub async fn admin(listener: UnixListener, vault: Arc<Vault>, mut stop: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -65,9 +66,9 @@ pub async fn admin(listener: UnixListener, router: Router, mut stop: watch::Rece
         };
         match accepted {
             Ok((stream, _)) => {
-                let router = router.clone();
+                let vault = vault.clone();
                 let stop = stop.clone();
-                connections.spawn(connection(TokioIo::new(stream), Peer::Admin, router, stop));
+                connections.spawn(connection(TokioIo::new(stream), Peer::Admin, vault, stop));
             }
             Err(error) => pause_after(&error).await,
         }
@@ -88,14 +89,13 @@ async fn drain(mut connections: JoinSet<()>) {
     }
 }
 
-async fn connection<IO>(io: IO, peer: Peer, router: Router, mut stop: watch::Receiver<bool>)
+async fn connection<IO>(io: IO, peer: Peer, vault: Arc<Vault>, mut stop: watch::Receiver<bool>)
 where
     IO: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
-    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
-        let mut router = router.clone();
-        async move { router.call(request.map(Body::new)).await }
+    let service = hyper::service::service_fn(|request: Request<Incoming>| {
+        let vault = &vault;
+        async move { Ok::<_, Infallible>(dispatch::entry(vault, peer, request.map(Body::new)).await) }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())

@@ -336,16 +336,17 @@ impl Vault {
             let key = self.digest_key(&opened, id).await?;
             let pointer = match role_id {
                 "" => None,
-                some => opened.barrier.read::<RoleIdRecord>(&role_id_at(id, some)).await?,
+                some => opened.barrier.read_shared::<RoleIdRecord>(&role_id_at(id, some)).await?,
             };
             let role = match &pointer {
-                Some(p) => opened.barrier.read::<Role>(&role_at(id, &p.value.role)).await?,
+                Some(p) => opened.barrier.read_shared::<Role>(&role_at(id, &p.value.role)).await?,
                 None => None,
             };
-            let known = role.as_ref().map(|r| &r.value);
+            let known = role.as_ref().map(|r| r.value.as_ref());
             let at = secret_id_at(id, &digest(&key, known, secret_id));
-            let secret = opened.barrier.read::<SecretId>(&at).await?;
-            let done = login(&key, known, secret.as_ref().map(|s| &s.value), &attempt, self.now())
+            let secret = opened.barrier.read_shared::<SecretId>(&at).await?;
+            let found = secret.as_ref().map(|s| s.value.as_ref());
+            let done = login(&key, known, found, &attempt, self.now())
                 .map_err(|e: LoginError| VaultError::Invalid(e.to_string()))?;
             let mut unit = opened.barrier.unit();
             // What was proven, and against which role, still holds when the lease begins: a role or

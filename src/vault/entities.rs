@@ -30,8 +30,8 @@ impl Vault {
     ) -> Result<String, VaultError> {
         let name = ring::digest::digest(&ring::digest::SHA256, alias.as_bytes());
         let at = Address::named(MountId(mount.id), &hex::encode(name));
-        if let Some(entry) = opened.barrier.read::<AliasRecord>(&at).await? {
-            return Ok(entry.value.entity_id);
+        if let Some(entry) = opened.barrier.read_shared::<AliasRecord>(&at).await? {
+            return Ok(entry.value.entity_id.clone());
         }
         let entity_id = self.ports.random.uuid();
         unit.expect_absent::<AliasRecord>(&at);

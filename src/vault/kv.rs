@@ -3,10 +3,8 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
 use super::opened::Opened;
-use super::turn::{Answer, Ask, Caller, Session};
+use super::turn::{Answer, Ask, Caller, Fields, Session};
 use super::{TRIES, Vault, VaultError};
 use crate::access::Operation;
 use crate::barrier::{Address, BarrierError, Entry, MountId, kinds};
@@ -16,6 +14,7 @@ use crate::engines::kv::{
 };
 use crate::mounts::Mount;
 use crate::path::RequestPath;
+use crate::store::Revision;
 
 /// A secret as a request names it.
 pub struct SecretAt<'a> {
@@ -24,7 +23,7 @@ pub struct SecretAt<'a> {
     pub secret: &'a str,
     /// The whole request path, for the decision.
     pub path: &'a RequestPath,
-    pub parameters: Option<&'a Map<String, Value>>,
+    pub parameters: Option<&'a dyn Fields>,
 }
 
 /// What a read found.
@@ -62,7 +61,7 @@ impl<'a> Place<'a> {
     }
 
     fn version(&self, head: &Head, version: u64) -> Address {
-        Address::version(self.mount, self.secret, head.incarnation, version)
+        self.head.at_version(head.incarnation, version)
     }
 }
 
@@ -94,9 +93,9 @@ impl Vault {
         // A head and its records change together; a write in between shows as a record that is
         // gone or has another digest, and the second look sees the new head.
         for attempt in 0..2 {
-            let head = session.opened.barrier.read::<Head>(&place.head).await?;
+            let head = session.opened.barrier.read_shared::<Head>(&place.head).await?;
             let head = head.map(|e| e.value);
-            match kv::select(head.as_ref(), version, self.now()) {
+            match kv::select(head.as_deref(), version, self.now()) {
                 Selection::Missing => return Err(VaultError::NotFound),
                 Selection::Deleted(view) | Selection::Destroyed(view) => {
                     return Ok(Found::Gone(view));
@@ -130,29 +129,47 @@ impl Vault {
         data: &str,
     ) -> Answer<VersionView> {
         let who = self.identify(caller).await;
-        let operation = self.create_or_update(&who, at).await;
+        let place = Place::new(at);
+        let opened = who.as_ref().ok().map(|session| session.opened.clone());
+        // One look at the head serves the decision and the write; writers of a secret queue here.
+        let (queue, mut looked) = match &opened {
+            None => (None, None),
+            Some(opened) => {
+                let queue = opened.stripe(place.mount, at.secret).await;
+                (Some(queue), Some(opened.barrier.read_shared::<Head>(&place.head).await))
+            }
+        };
+        let is_new = matches!(looked, Some(Ok(None)));
+        let operation = if is_new { Operation::Create } else { Operation::Update };
         let ask = Ask::new(operation, at.path).with(at.parameters);
         let (turn, pass) = self.decide(caller, who, ask)?;
         turn.run(async {
+            let _queue = queue;
             let session = pass?;
             let opened = &session.opened;
-            let place = Place::new(at);
-            let _queue = opened.stripe(place.mount, at.secret).await;
             let config = self.kv_config(opened, place.mount).await?;
             for _ in 0..TRIES {
-                let head = self.kv_head(opened, &place).await?;
+                let (head, is_fresh) = match looked.take() {
+                    Some(looked) => (looked?, false),
+                    None => {
+                        let head = opened.barrier.read_fresh::<Head>(&place.head).await?;
+                        (head.map(Entry::shared), true)
+                    }
+                };
                 session.may_still(&ask, head.is_some())?;
-                let config = self.kv_write_config(config, head.as_ref());
-                let change = kv::put(
-                    head.as_ref().map(|h| &h.value),
-                    &config,
-                    cas,
-                    Payload::parse(data).map_err(refused)?,
-                    self.ports.random.array(),
-                    self.now(),
-                )
-                .map_err(refused)?;
-                match self.kv_commit(opened, caller, at, &place, head.as_ref(), change).await {
+                let current = head.as_ref().map(|h| h.value.as_ref());
+                let config = self.kv_write_config(config, current);
+                let payload = Payload::parse(data).map_err(refused)?;
+                let incarnation = self.ports.random.public();
+                let change = match kv::put(current, &config, cas, payload, incarnation, self.now())
+                {
+                    Ok(change) => change,
+                    Err(error) if is_fresh => return Err(refused(error)),
+                    // The first look may have been behind another node: only a fresh one refuses.
+                    Err(_) => continue,
+                };
+                let before = head.as_ref().map(|h| (h.value.as_ref(), h.revision));
+                match self.kv_commit(opened, caller, at, &place, before, change).await {
                     Err(VaultError::Contended) => {}
                     done => return done,
                 }
@@ -177,9 +194,9 @@ impl Vault {
             let _queue = opened.stripe(place.mount, at.secret).await;
             let config = self.kv_config(&opened, place.mount).await?;
             for _ in 0..TRIES {
-                let head = self.kv_head(&opened, &place).await?;
-                let config = self.kv_write_config(config, head.as_ref());
+                let head = opened.barrier.read_fresh::<Head>(&place.head).await?;
                 let current = head.as_ref().map(|h| &h.value);
+                let config = self.kv_write_config(config, current);
                 let now = self.now();
                 let base = match kv::patch_base(current, &config, cas, now).map_err(refused)? {
                     PatchBase::Missing => return Err(VaultError::NotFound),
@@ -196,7 +213,8 @@ impl Vault {
                 }
                 let change =
                     kv::patch(current, &config, &entry.value, cas, patch, now).map_err(refused)?;
-                match self.kv_commit(&opened, caller, at, &place, head.as_ref(), change).await {
+                let before = head.as_ref().map(|h| (&h.value, h.revision));
+                match self.kv_commit(&opened, caller, at, &place, before, change).await {
                     Ok(view) => return Ok(Patched::Done(view)),
                     Err(VaultError::Contended) => {}
                     Err(error) => return Err(error),
@@ -401,20 +419,12 @@ impl Vault {
 
     /// The mount's configuration for a write: where neither mount nor secret says how many
     /// versions are kept, the server's own configuration does.
-    fn kv_write_config(&self, config: Config, head: Option<&Entry<Head>>) -> Config {
-        let secret_says = head.is_some_and(|h| h.value.settings.max_versions != 0);
+    fn kv_write_config(&self, config: Config, head: Option<&Head>) -> Config {
+        let secret_says = head.is_some_and(|h| h.settings.max_versions != 0);
         if config.max_versions != 0 || secret_says {
             return config;
         }
         Config { max_versions: self.settings.kv_max_versions, ..config }
-    }
-
-    async fn kv_head(
-        &self,
-        opened: &Opened,
-        place: &Place<'_>,
-    ) -> Result<Option<Entry<Head>>, VaultError> {
-        Ok(opened.barrier.read_fresh::<Head>(&place.head).await?)
     }
 
     /// Create when both would be decided differently and there is nothing there yet.
@@ -424,7 +434,7 @@ impl Vault {
         at: &SecretAt<'_>,
     ) -> Operation {
         let Ok(session) = who else { return Operation::Update };
-        match session.opened.barrier.read::<Head>(&Place::new(at).head).await {
+        match session.opened.barrier.read_shared::<Head>(&Place::new(at).head).await {
             Ok(None) => Operation::Create,
             _ => Operation::Update,
         }
@@ -441,9 +451,10 @@ impl Vault {
         let place = Place::new(at);
         let _queue = opened.stripe(place.mount, at.secret).await;
         for _ in 0..TRIES {
-            let head = self.kv_head(opened, &place).await?;
-            let change = rule(head.as_ref().map(|h| &h.value), self.now())?;
-            match self.kv_commit(opened, caller, at, &place, head.as_ref(), change).await {
+            let head = opened.barrier.read_fresh::<Head>(&place.head).await?;
+            let before = head.as_ref().map(|h| (&h.value, h.revision));
+            let change = rule(before.map(|(head, _)| head), self.now())?;
+            match self.kv_commit(opened, caller, at, &place, before, change).await {
                 Err(VaultError::Contended) => {}
                 done => return done,
             }
@@ -458,7 +469,7 @@ impl Vault {
         caller: &Caller,
         at: &SecretAt<'_>,
         place: &Place<'_>,
-        before: Option<&Entry<Head>>,
+        before: Option<(&Head, Revision)>,
         change: Change<T>,
     ) -> Result<T, VaultError> {
         if change.is_empty() {
@@ -466,7 +477,7 @@ impl Vault {
         }
         let mut unit = opened.barrier.unit();
         match before {
-            Some(entry) => unit.expect_at::<Head>(&place.head, entry.revision),
+            Some((_, revision)) => unit.expect_at::<Head>(&place.head, revision),
             None => unit.expect_absent::<Head>(&place.head),
         }
         let mut emptied = false;
@@ -485,9 +496,9 @@ impl Vault {
                 }
             }
             HeadAction::Delete => {
-                if let Some(before) = before {
+                if let Some((before, _)) = before {
                     for version in &change.remove {
-                        unit.delete::<Version>(&place.version(&before.value, *version));
+                        unit.delete::<Version>(&place.version(before, *version));
                     }
                 }
                 unit.delete::<Head>(&place.head);

@@ -35,6 +35,12 @@ pub struct Caller {
     pub received: BootTime,
 }
 
+/// Fields of a request for the parameter rules of policies: made only when a rule may ask.
+pub trait Fields: Sync {
+    /// Top level of the body, or of the query.
+    fn top_level(&self) -> &Map<String, Value>;
+}
+
 /// What is asked, as policies see it.
 #[derive(Clone, Copy)]
 pub struct Ask<'a> {
@@ -43,8 +49,8 @@ pub struct Ask<'a> {
     /// The same thing by the name it is stored under: a rule for that must allow it too, where
     /// there is one. Otherwise `Admin` would be another thing to policies than `admin`.
     also: Option<&'a RequestPath>,
-    /// Top level of the body, for policies with parameter rules.
-    pub parameters: Option<&'a Map<String, Value>>,
+    /// For policies with parameter rules.
+    pub parameters: Option<&'a dyn Fields>,
     pub wrap_ttl: Option<Duration>,
     /// Endpoints of operators need the `sudo` capability besides.
     sudo: bool,
@@ -77,7 +83,7 @@ impl<'a> Ask<'a> {
         self
     }
 
-    pub fn with(mut self, parameters: Option<&'a Map<String, Value>>) -> Self {
+    pub fn with(mut self, parameters: Option<&'a dyn Fields>) -> Self {
         self.parameters = parameters;
         self
     }
@@ -173,11 +179,13 @@ impl Session {
     }
 
     fn decision(&self, ask: &Ask<'_>) -> crate::access::Decision<'_> {
+        // Built only where a policy asks for them.
+        let parameters = ask.parameters.filter(|_| self.acl.has_limits()).map(Fields::top_level);
         let of = |path: &RequestPath| {
             self.acl.decide(&Request {
                 operation: ask.operation,
                 path: path.as_str(),
-                parameters: ask.parameters,
+                parameters,
                 wrap_ttl: ask.wrap_ttl,
             })
         };
