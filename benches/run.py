@@ -41,6 +41,7 @@ class Load:
         self.results = []
 
     def turn(self, connections, seconds):
+        cpu = self.server.cpu_seconds()
         out = subprocess.run(
             ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "--latency",
              "-s", HERE / "load.lua", self.server.address, "--", *self.script],
@@ -48,13 +49,15 @@ class Load:
         result = json.loads(out.split("RESULT ")[1].splitlines()[0])
         if result["errors"]:
             raise RuntimeError(f"{result['errors']} errors: {self.script[:2]} {self.server.address}")
+        result["cpu_us"] = (self.server.cpu_seconds() - cpu) / result["requests"] * 1e6
         self.results.append(result)
 
     def median(self):
         def of(value):
             return statistics.median(value(r) for r in self.results)
         return {"per_second": of(lambda r: r["requests"] / r["seconds"]),
-                "p50_ms": of(lambda r: r["p50_ms"]), "p99_ms": of(lambda r: r["p99_ms"])}
+                "p50_ms": of(lambda r: r["p50_ms"]), "p99_ms": of(lambda r: r["p99_ms"]),
+                "cpu_us": of(lambda r: r["cpu_us"])}
 
 
 def in_turns(loads, connections, seconds, turns):
@@ -167,8 +170,10 @@ def report(results):
         return f"{x:,.0f}" if x >= 100 else f"{x:.2g}" if x < 1 else f"{x:.1f}"
 
     def speed(row):
-        p99 = f", p99 {number(row['p99_ms'])} ms" if "p99_ms" in row else ""
-        return f"{number(row['per_second'])}/s{p99}"
+        more = ""
+        if "p99_ms" in row:
+            more = f", p99 {number(row['p99_ms'])} ms, {number(row['cpu_us'])} µs"
+        return f"{number(row['per_second'])}/s{more}"
 
     lines = ["| work | strongroom | OpenBao | the limit | × OpenBao | of the limit |",
              "|---|---|---|---|---|---|"]
@@ -205,7 +210,8 @@ def main():
     here = (f"{about['cpu']}, {about['cores']} cores, Linux {about['kernel']}; "
             f"load {about['load_at_start']:.1f} before the run; "
             f"{'one turn of 3 s' if quick else 'median of 5 turns of 5 s'}; "
-            "strongroom on SoftHSM with its audit log on, OpenBao 2.7.2 on raft with a file audit device")
+            "strongroom on SoftHSM with its audit log on, OpenBao 2.7.2 on raft with a file audit device; "
+            "µs are CPU time of the server a request, which other work on the machine moves least")
     (OUT / "results.json").write_text(json.dumps({"machine": about, "results": results}, indent=1))
     (OUT / "results.md").write_text(f"{here}\n\n{table}\n")
     servers.empty(OUT / "data")

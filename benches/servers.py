@@ -72,6 +72,11 @@ class Server:
     def memory_mb(self):
         return memory_mb(self.process.pid)
 
+    def cpu_seconds(self):
+        """User and system time of the process so far (proc(5): fields 14 and 15, in ticks)."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def service(self):
         """What a service has: a lease with one policy, and a role to log in with."""
         root = self.root_token
