@@ -35,13 +35,17 @@ fn activity_gets_a_checkpoint_after_a_second_and_idleness_after_an_hour() {
     let audit = log.open();
     audit.attach_signer(SoftKey::new(7).signer()).unwrap();
     read(&audit, "a");
-    log.clock.advance(Duration::from_secs(1));
-    wait_until("both entries are covered", || audit.status().checkpointed == 2);
+    // The audit thread may sign for the first entry alone, just when the second one comes.
+    wait_until("both entries are covered", || {
+        log.clock.advance(Duration::from_millis(100));
+        audit.status().checkpointed == 2
+    });
     let path = log.path().join("00000000000000000000.checkpoints");
     let notes = || std::fs::read_to_string(&path).unwrap().matches("\n— ").count();
-    assert_eq!(notes(), 1);
+    let before = notes();
+    assert!((1..=2).contains(&before));
     log.clock.advance(Duration::from_secs(60 * 60));
-    wait_until("there is a second checkpoint", || notes() == 2);
+    wait_until("an idle hour has its checkpoint", || notes() > before);
     drop(audit);
     assert_eq!(verdict(&log).exit_code(), 0);
 }
