@@ -10,7 +10,7 @@
 //! * `worker`: syncs, tree, rotation, watch, repair, on the audit thread; `signer`: the HSM's part
 //! * `recover`: taking the log up at start; `frontier`: what makes that fast; `lines`: reading
 //! * `tree`: RFC 6962; `checkpoint`, `note`, `keys`: what is signed, how, and by whom
-//! * [`verify`]: the offline check
+//! * `verify`: the offline check
 //!
 //! The format stands in `docs/FORMAT.md`.
 

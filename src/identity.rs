@@ -1,8 +1,8 @@
 //! Login methods: each turns a proof into a [`Principal`] and knows nothing else. Pure records and
 //! rules; storage, entities' records and the lease that follows are the caller's.
 //!
-//! * [`approle`]: role id and secret id
-//! * [`parameters`]: the `token_*` parameters that roles of every method share
+//! * `approle`: role id and secret id
+//! * `parameters`: the `token_*` parameters that roles of every method share
 
 pub mod approle;
 mod parameters;

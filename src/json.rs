@@ -5,7 +5,7 @@
 //!
 //! * [`parse()`]: strict RFC 8259 with limits; error texts as Go words them, because people search
 //!   for those.
-//! * [`write_value`]: the canonical text: no white space, the last of duplicate keys, strings escaped as
+//! * `write_value`: the canonical text: no white space, the last of duplicate keys, strings escaped as
 //!   Go does, which makes the text safe inside HTML. Such text can be spliced into an answer
 //!   without another look at it.
 

@@ -2,11 +2,11 @@
 //! else; time is injected. Not here: whether a lease still stands (`lease`), and the private key
 //! (the HSM signs the digest that [`SigningInput`] yields).
 //!
-//! * [`accessor`]: the `jti`
-//! * [`claims`]: what a lease says
-//! * [`keys`]: public keys by thumbprint, and the published key set
-//! * [`provider`]: ECDSA verification over ring
-//! * [`signing`]: header and claims to a digest, digest and signature to a token
+//! * `accessor`: the `jti`
+//! * `claims`: what a lease says
+//! * `keys`: public keys by thumbprint, and the published key set
+//! * `provider`: ECDSA verification over ring
+//! * `signing`: header and claims to a digest, digest and signature to a token
 
 mod accessor;
 mod claims;

@@ -2,14 +2,14 @@
 //! lease still stands. Pure functions of (state, command, now). Not here: the token's text and its
 //! signature (`jwt`), storage (`barrier`), who may ask (`access`, `vault`).
 //!
-//! * [`row`]: what is stored of a lease
-//! * [`ttl`]: durations, limits and their warnings
-//! * [`policies`]: canonical names of a lease's policies
-//! * [`networks`]: the intersection of bound CIDRs
-//! * [`grant`]: a new lease, or a child of one
-//! * [`renew`]: moving the soft end
-//! * [`cutoffs`]: revoking any number of leases by one record
-//! * [`check`]: does it stand, cold and cached
+//! * `row`: what is stored of a lease
+//! * `ttl`: durations, limits and their warnings
+//! * `policies`: canonical names of a lease's policies
+//! * `networks`: the intersection of bound CIDRs
+//! * `grant`: a new lease, or a child of one
+//! * `renew`: moving the soft end
+//! * `cutoffs`: revoking any number of leases by one record
+//! * `check`: does it stand, cold and cached
 
 mod check;
 mod cutoffs;

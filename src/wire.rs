@@ -1,10 +1,10 @@
 //! The JSON shapes of the dialect, shared by server and command line, and the primitives under
 //! them. Plain values in, text out: nothing here knows a store, a policy or a caller.
 //!
-//! * [`json`]: request bodies: strict front, named fields, the dialect's coercions and errors.
-//! * [`duration`]: Go's durations, read and printed.
-//! * [`envelope`]: the envelope around every answer, errors, wrapping.
-//! * [`kv`], [`token`], [`approle`], [`sys`]: the shapes of each area.
+//! * `json`: request bodies: strict front, named fields, the dialect's coercions and errors.
+//! * `duration`: Go's durations, read and printed.
+//! * `envelope`: the envelope around every answer, errors, wrapping.
+//! * `kv`, [`token`], [`approle`], [`sys`]: the shapes of each area.
 
 pub mod approle;
 pub mod duration;

@@ -3,13 +3,13 @@
 //! [`Config`] a mount. Everything here is a pure rule; `vault` reads records, commits changes and
 //! fills in the digests.
 //!
-//! * [`head`], [`record`]: the records.
+//! * `head`, [`record`]: the records.
 //! * [`mod@write`]: put and patch, with check-and-set and pruning.
-//! * [`read`]: which version a read means and what state it is in; subkeys.
-//! * [`history`]: delete, undelete, destroy.
-//! * [`metadata`]: settings and custom metadata of one secret; removal of all of it.
-//! * [`config`]: the settings of the mount.
-//! * [`merge`]: RFC 7396 on exact JSON.
+//! * `read`: which version a read means and what state it is in; subkeys.
+//! * `history`: delete, undelete, destroy.
+//! * `metadata`: settings and custom metadata of one secret; removal of all of it.
+//! * `config`: the settings of the mount.
+//! * `merge`: RFC 7396 on exact JSON.
 
 pub mod config;
 pub mod head;

@@ -1,9 +1,9 @@
 //! AppRole: a machine proves a role id and, usually, a secret id. Pure records and rules; the
 //! caller stores the records and guards their revisions, so that a use counts once.
 //!
-//! * [`role`]: the role and its partial update
-//! * [`secret_id`]: secret ids, of which only a keyed digest is kept
-//! * [`login`]: proof → principal
+//! * `role`: the role and its partial update
+//! * `secret_id`: secret ids, of which only a keyed digest is kept
+//! * `login`: proof → principal
 
 mod login;
 mod role;

@@ -1,8 +1,8 @@
 //! A new lease: by a login, as a child of a lease, or as an orphan that a lease asked for. A child
 //! is never wider than its parent, nor does it outlive it.
 //!
-//! * [`bounds`]: policies, networks, narrowings, lineage
-//! * [`ends`]: TTL arithmetic
+//! * `bounds`: policies, networks, narrowings, lineage
+//! * `ends`: TTL arithmetic
 
 mod bounds;
 mod ends;
