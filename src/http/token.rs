@@ -184,7 +184,7 @@ fn looked_up(ctx: &Ctx, id: String, view: &LeaseView) -> Reply {
         last_renewal: about.last_renewal.map(|t| t.rfc3339()),
         last_renewal_time: about.last_renewal.map(|t| t.unix_seconds()),
         meta: none_if_empty(&about.metadata),
-        num_uses: row.uses_left.map_or(0, i64::from),
+        num_uses: uses_left(row),
         orphan: row.is_orphan(),
         path: about.path.clone(),
         period: (!about.period.is_zero()).then(|| whole_seconds(about.period)),
@@ -195,6 +195,15 @@ fn looked_up(ctx: &Ctx, id: String, view: &LeaseView) -> Reply {
         kind: about.type_text().into(),
     };
     Reply::shape(&ctx.caller.request_id, &shape)
+}
+
+/// In the dialect: 0 is unlimited, and -1 a lease that this look took the last use of.
+fn uses_left(row: &Row) -> i64 {
+    match row.uses_left {
+        None => 0,
+        Some(0) => -1,
+        Some(left) => i64::from(left),
+    }
 }
 
 pub async fn renew_self(ctx: &Ctx) -> Outcome {

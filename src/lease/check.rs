@@ -136,6 +136,12 @@ impl Verified {
         }
     }
 
+    /// The lease as the request that took a use sees it: with what is left, which is nothing at
+    /// the last one. A later look at it decides as ever.
+    pub fn after_use(&self, row: Row) -> Self {
+        Self { claims: self.claims.clone(), row: Arc::new(row), generation: self.generation }
+    }
+
     /// The same lease against newer cutoffs, still without signature or store.
     ///
     /// # Errors

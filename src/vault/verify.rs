@@ -121,14 +121,7 @@ impl Vault {
                 Ok(revision) => {
                     opened.seen(revision);
                     opened.bump_epoch();
-                    let spent = Verified::new(
-                        held.claims.clone(),
-                        Arc::new(row),
-                        &cutoffs,
-                        client,
-                        self.now(),
-                    );
-                    return Ok(spent.map_or(held, |(spent, _)| Arc::new(spent)));
+                    return Ok(Arc::new(held.after_use(row)));
                 }
                 Err(crate::barrier::BarrierError::Conflict) => {}
                 Err(error) => return Err(error.into()),
