@@ -66,6 +66,7 @@ fn shape(record: PolicyRecord) -> Policy {
             0 => String::new(),
             seconds => Timestamp::from_unix_seconds(seconds).rfc3339(),
         },
+        version: record.version,
         ..Policy::default()
     }
 }

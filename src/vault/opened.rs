@@ -205,6 +205,7 @@ impl Policies {
             name: name.into(),
             text: text.into(),
             modified_unix_seconds: 0,
+            version: built_in_version(name),
         };
         let root = (Arc::new(Policy::root()), record(PolicyName::ROOT, ""));
         by_name.insert(PolicyName::ROOT.into(), root);
@@ -228,6 +229,11 @@ impl Policies {
     pub fn names(&self) -> Vec<String> {
         self.by_name.keys().cloned().collect()
     }
+}
+
+/// The version of a policy that nobody wrote: `default` counts as written once.
+pub fn built_in_version(name: &str) -> u64 {
+    u64::from(name == PolicyName::DEFAULT)
 }
 
 /// The leaf under which a policy stands in the tree of policies, and its address.

@@ -1,11 +1,11 @@
 //! Policies: read, write, list, delete. A change holds for the next request.
 
-use super::opened::{Opened, policy_place};
+use super::opened::{Opened, built_in_version, policy_place};
 use super::records::PolicyRecord;
 use super::turn::{Answer, Ask, Caller};
-use super::{Vault, VaultError};
+use super::{TRIES, Vault, VaultError};
 use crate::access::{Operation, Policy, PolicyName};
-use crate::barrier::{MountId, kinds};
+use crate::barrier::{BarrierError, MountId, kinds};
 use crate::path::RequestPath;
 
 impl Vault {
@@ -49,18 +49,7 @@ impl Vault {
                 )));
             }
             let policy = Policy::parse(name.clone(), text).map_err(invalid)?;
-            let record = PolicyRecord {
-                name: name.as_str().to_owned(),
-                text: policy.text().to_owned(),
-                modified_unix_seconds: self.now().unix_seconds(),
-            };
-            let (leaf, at) = policy_place(name.as_str());
-            self.change_policies(&opened, caller, "policy.write", name.as_str(), async |unit| {
-                unit.put(&at, &record).await?;
-                unit.enter(MountId::SYSTEM, kinds::POLICY_NAME, &leaf);
-                Ok(())
-            })
-            .await
+            self.change_policies(&opened, caller, &name, Some(&policy)).await
         })
         .await
     }
@@ -76,32 +65,57 @@ impl Vault {
                     other => format!("cannot delete {other:?} policy"),
                 }));
             }
-            let (leaf, at) = policy_place(name.as_str());
-            self.change_policies(&opened, caller, "policy.delete", name.as_str(), async |unit| {
-                unit.delete::<PolicyRecord>(&at);
-                unit.leave(MountId::SYSTEM, kinds::POLICY_NAME, &leaf);
-                Ok(())
-            })
-            .await
+            self.change_policies(&opened, caller, &name, None).await
         })
         .await
     }
 
-    /// One change of policies at a time, in force before it is acknowledged.
+    /// Writes a policy, or deletes it. One change at a time, in force before it is acknowledged.
     async fn change_policies(
         &self,
         opened: &Opened,
         caller: &Caller,
-        kind: &str,
-        name: &str,
-        change: impl AsyncFnOnce(&mut crate::barrier::Unit) -> Result<(), VaultError>,
+        name: &PolicyName,
+        policy: Option<&Policy>,
     ) -> Result<(), VaultError> {
         let _one = opened.settings.lock().await;
-        let mut unit = opened.barrier.unit();
-        change(&mut unit).await?;
-        unit.note(self.note(caller, kind, name));
-        opened.seen(unit.commit().await?);
-        opened.reload_policies().await
+        let (leaf, at) = policy_place(name.as_str());
+        for _ in 0..TRIES {
+            let mut unit = opened.barrier.unit();
+            let kind = if let Some(policy) = policy {
+                let current = opened.barrier.read_fresh::<PolicyRecord>(&at).await?;
+                match &current {
+                    Some(entry) => unit.expect_at::<PolicyRecord>(&at, entry.revision),
+                    None => unit.expect_absent::<PolicyRecord>(&at),
+                }
+                let before =
+                    current.map_or_else(|| built_in_version(name.as_str()), |e| e.value.version);
+                let record = PolicyRecord {
+                    name: name.as_str().to_owned(),
+                    text: policy.text().to_owned(),
+                    modified_unix_seconds: self.now().unix_seconds(),
+                    version: before + 1,
+                };
+                unit.put(&at, &record).await?;
+                unit.enter(MountId::SYSTEM, kinds::POLICY_NAME, &leaf);
+                "policy.write"
+            } else {
+                unit.delete::<PolicyRecord>(&at);
+                unit.leave(MountId::SYSTEM, kinds::POLICY_NAME, &leaf);
+                "policy.delete"
+            };
+            unit.note(self.note(caller, kind, name.as_str()));
+            match unit.commit().await {
+                Ok(revision) => {
+                    opened.seen(revision);
+                    return opened.reload_policies().await;
+                }
+                // Another node was first.
+                Err(BarrierError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(VaultError::Contended)
     }
 }
 

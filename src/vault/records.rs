@@ -22,6 +22,8 @@ pub struct PolicyRecord {
     pub name: String,
     pub text: String,
     pub modified_unix_seconds: u64,
+    /// 1 when first written (`default`: 2, see `built_in_version`), and one more each time.
+    pub version: u64,
 }
 
 impl Record for PolicyRecord {

@@ -16,6 +16,13 @@ fn a_policy_is_written_read_listed_and_deleted() {
     assert_eq!(read["data"]["policy"], rules);
     let names = server.list("sys/policies/acl", &root).ok()["data"]["keys"].clone();
     assert!(names.as_array().unwrap().contains(&json!("reader")), "{names}");
+    let version = |name: &str| {
+        server.get(&format!("sys/policies/acl/{name}"), Some(&root)).ok()["data"]["version"].clone()
+    };
+    assert_eq!([version("reader"), version("default")], [1, 1]);
+    server.policy("reader", rules);
+    server.policy("default", rules);
+    assert_eq!([version("reader"), version("default")], [2, 2]);
     assert_eq!(server.delete("sys/policies/acl/reader", &root).status, 204);
     assert_eq!(server.get("sys/policies/acl/reader", Some(&root)).status, 404);
 }
