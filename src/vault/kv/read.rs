@@ -1,0 +1,102 @@
+//! Reading a secret, and the names below a directory.
+
+use super::{Found, Place, SecretAt};
+use crate::access::Operation;
+use crate::barrier::{MountId, kinds};
+use crate::engines::kv::{self, Head, Selection, Version};
+use crate::vault::turn::{Answer, Ask, Caller, Session};
+use crate::vault::{Vault, VaultError};
+
+impl Vault {
+    pub async fn kv_read(
+        &self,
+        caller: &Caller,
+        at: &SecretAt<'_>,
+        version: Option<i64>,
+    ) -> Answer<Found> {
+        let asked = version.and_then(|v| u64::try_from(v).ok());
+        let ask = Ask::new(Operation::Read, at.path).at_version(asked).with(at.parameters);
+        let (turn, pass) = self.admit(caller, ask).await?;
+        turn.run(async {
+            let session = pass?;
+            self.kv_fetch(&session, at, version).await
+        })
+        .await
+    }
+
+    async fn kv_fetch(
+        &self,
+        session: &Session,
+        at: &SecretAt<'_>,
+        version: Option<i64>,
+    ) -> Result<Found, VaultError> {
+        self.ask_hsm_if_strict(&session.opened).await?;
+        let place = Place::new(at);
+        // A head and its records change together; a write in between shows as a record that is
+        // gone or has another digest, and the second look sees the new head.
+        for attempt in 0..2 {
+            let head = session.opened.barrier.read_shared::<Head>(&place.head).await?;
+            let head = head.map(|e| e.value);
+            match kv::select(head.as_deref(), version, self.now()) {
+                Selection::Missing => return Err(VaultError::NotFound),
+                Selection::Deleted(view) | Selection::Destroyed(view) => {
+                    return Ok(Found::Gone(view));
+                }
+                Selection::Live { view, digest } => {
+                    let Some(head) = &head else { return Err(VaultError::NotFound) };
+                    let record = place.version(head, view.version);
+                    match session.opened.barrier.read::<Version>(&record).await? {
+                        Some(entry) if entry.digest == digest => {
+                            return Ok(Found::Live(view, entry.value));
+                        }
+                        _ if attempt == 0 => {}
+                        _ => {
+                            tracing::error!("a version record does not match its head");
+                            return Err(VaultError::Integrity);
+                        }
+                    }
+                }
+            }
+        }
+        Err(VaultError::Contended)
+    }
+
+    /// Names below a directory of the mount, without those the caller may not see.
+    pub async fn kv_list(
+        &self,
+        caller: &Caller,
+        at: &SecretAt<'_>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Answer<Vec<String>> {
+        let ask = Ask::new(Operation::List, at.path).with(at.parameters);
+        let (turn, pass) = self.admit(caller, ask).await?;
+        turn.run(async {
+            let session = pass?;
+            self.ask_hsm_if_strict(&session.opened).await?;
+            let mount = MountId(at.mount.id);
+            let mut names = Vec::new();
+            let mut after = after.map(str::to_owned);
+            while names.len() < limit {
+                let page = session
+                    .opened
+                    .barrier
+                    .list(mount, kinds::KV_NAME, at.secret, after.as_deref(), limit)
+                    .await?;
+                let full = page.len() == limit;
+                after = page.last().map(|c| c.name.clone());
+                names.extend(
+                    page.into_iter()
+                        .map(|c| c.name)
+                        .filter(|name| session.acl.may_see(at.path.as_str(), name)),
+                );
+                if !full || after.is_none() {
+                    break;
+                }
+            }
+            names.truncate(limit);
+            if names.is_empty() { Err(VaultError::NotFound) } else { Ok(names) }
+        })
+        .await
+    }
+}
