@@ -29,7 +29,7 @@ pub use check::{Client, Recheck, Refusal, Standing, Verified, check};
 pub use cutoffs::{Cutoff, Cutoffs, Subject};
 pub use grant::{GrantRequest, Granted, Held, Origin, grant};
 pub use networks::intersect;
-pub use policies::{DEFAULT, ROOT, canonical_name, canonical_set};
+pub use policies::canonical_set;
 pub use renew::{Renewed, renew};
 pub use row::{Attribution, Kind, Row};
 pub use ttl::{TtlLimits, duration_text};
@@ -59,6 +59,8 @@ pub enum LeaseError {
     TooManyPolicies,
     #[error("a policy name is longer than {} bytes", crate::limits::NAME_BYTES_MAX)]
     PolicyNameTooLong,
+    #[error(transparent)]
+    PolicyName(crate::access::PolicyError),
     #[error(
         "metadata exceeds {} pairs or a pair exceeds its size",
         crate::limits::METADATA_PAIRS_MAX

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::PolicyError;
 use crate::limits::NAME_BYTES_MAX;
 
+const UNASSIGNABLE: [&str; 2] = ["response-wrapping", "control-group"];
+
 /// A policy name: trimmed, lower case, not empty, without control characters and commas (a comma
 /// separates names in requests).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -17,10 +19,26 @@ impl PolicyName {
     pub const ROOT: &'static str = "root";
     pub const DEFAULT: &'static str = "default";
 
+    /// The one spelling of a name, for comparisons; whether there can be such a policy is not asked.
+    pub fn spelling(text: &str) -> String {
+        text.trim().to_lowercase()
+    }
+
+    /// The names that a request lists: one with commas is several, empty ones vanish.
+    pub fn each<S: AsRef<str>>(
+        names: &[S],
+    ) -> impl Iterator<Item = Result<PolicyName, PolicyError>> {
+        names
+            .iter()
+            .flat_map(|listed| listed.as_ref().split(','))
+            .map(Self::canonical)
+            .filter(|name| !matches!(name, Err(PolicyError::NameEmpty)))
+    }
+
     /// The only constructor from text. It accepts `root`, which lookups name; see
     /// [`PolicyName::attachable`] for names that a request gives to a lease or role.
     pub fn canonical(text: &str) -> Result<Self, PolicyError> {
-        let name = text.trim().to_lowercase();
+        let name = Self::spelling(text);
         if name.is_empty() {
             return Err(PolicyError::NameEmpty);
         }
@@ -59,6 +77,11 @@ impl PolicyName {
     /// Whether a document of this name may be written (`default` may be edited, as in Vault).
     pub fn is_writable(&self) -> bool {
         !self.is_root()
+    }
+
+    /// False for the policies of internal leases, which no request attaches to anything (P3).
+    pub fn is_assignable(&self) -> bool {
+        !UNASSIGNABLE.contains(&self.0.as_str())
     }
 
     pub fn is_deletable(&self) -> bool {
@@ -104,6 +127,17 @@ mod tests {
             let name = PolicyName::canonical(spelling).unwrap();
             assert!(name.is_root() && !name.is_writable() && !name.is_deletable());
             assert_eq!(PolicyName::attachable(spelling), Err(PolicyError::NameReserved));
+        }
+    }
+
+    #[test]
+    fn lists_of_names_are_split_and_each_is_canonical() {
+        let names: Vec<_> = PolicyName::each(&[" P1 ", "p2, Root,,", ""]).flatten().collect();
+        assert_eq!(names.iter().map(PolicyName::as_str).collect::<Vec<_>>(), ["p1", "p2", "root"]);
+        let refused: Vec<_> = PolicyName::each(&["a\u{0}b"]).collect();
+        assert_eq!(refused, [Err(PolicyError::NameCharacter)]);
+        for internal in ["Response-Wrapping", "control-group "] {
+            assert!(!PolicyName::canonical(internal).unwrap().is_assignable());
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::reply::{Outcome, Reply, Stop, settle};
 use super::request::Ctx;
+use crate::access::PolicyName;
 use crate::lease::Subject;
 use crate::vault::{LeaseRef, VaultError};
 use crate::wire::token::LeaseLookup;
@@ -61,7 +62,7 @@ pub async fn revoke_subject(ctx: &Ctx) -> Outcome {
         ctx.body.boolean("everything")?.unwrap_or(false),
     ) {
         (Some(entity), None, false) => Subject::Entity(entity),
-        (None, Some(policy), false) => Subject::Policy(policy.trim().to_lowercase()),
+        (None, Some(policy), false) => Subject::Policy(PolicyName::spelling(&policy)),
         (None, None, true) => Subject::Everything,
         _ => {
             return Err(Stop::Bad(VaultError::invalid(

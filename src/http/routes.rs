@@ -7,6 +7,7 @@ use std::pin::Pin;
 use super::reply::Outcome;
 use super::request::{Ctx, Verb};
 use super::{approle, kv, lease, mount, policy, system, token};
+use crate::access::PolicyName;
 use crate::identity::approle::Role;
 
 /// What answers one verb of one route.
@@ -177,7 +178,7 @@ fn folded(pattern: &str, path: &str) -> String {
         match part {
             "*name" => {
                 let rest: Vec<&str> = segments.by_ref().collect();
-                out.push(crate::lease::canonical_name(&rest.join("/")));
+                out.push(PolicyName::spelling(&rest.join("/")));
             }
             ":role" => out.extend(segments.next().map(Role::canonical_name)),
             _ if part.starts_with('*') => out.extend(segments.by_ref().map(str::to_owned)),

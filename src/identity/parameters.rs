@@ -6,6 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::access::{PolicyError, PolicyName};
 use crate::jwt::admits;
 use crate::limits::{NAME_BYTES_MAX, POLICIES_MAX};
 
@@ -104,10 +105,9 @@ pub enum ParametersError {
     ReservedPolicy(String),
     #[error("more than {POLICIES_MAX} policies, or a name of more than {NAME_BYTES_MAX} bytes")]
     TooManyPolicies,
+    #[error(transparent)]
+    PolicyName(PolicyError),
 }
-
-/// Policies that no API attaches to anything (P3).
-const UNASSIGNABLE: [&str; 2] = ["response-wrapping", "control-group"];
 
 impl TokenParameters {
     /// These parameters with `update` applied, when they fit together.
@@ -158,15 +158,18 @@ impl TokenParameters {
 /// Canonical names (trimmed, lower case, commas split), sorted, each once.
 fn role_policies(names: &[String]) -> Result<Vec<String>, ParametersError> {
     let mut set = std::collections::BTreeSet::new();
-    for name in names.iter().flat_map(|n| n.split(',')) {
-        let name = name.trim().to_lowercase();
-        match name.as_str() {
-            "" => continue,
-            "root" => return Err(ParametersError::RootPolicy),
-            n if UNASSIGNABLE.contains(&n) => return Err(ParametersError::ReservedPolicy(name)),
-            n if n.len() > NAME_BYTES_MAX => return Err(ParametersError::TooManyPolicies),
-            _ => set.insert(name),
-        };
+    for name in PolicyName::each(names) {
+        let name = name.map_err(|error| match error {
+            PolicyError::NameTooLong => ParametersError::TooManyPolicies,
+            other => ParametersError::PolicyName(other),
+        })?;
+        if name.is_root() {
+            return Err(ParametersError::RootPolicy);
+        }
+        if !name.is_assignable() {
+            return Err(ParametersError::ReservedPolicy(name.into()));
+        }
+        set.insert(String::from(name));
     }
     if set.len() > POLICIES_MAX {
         return Err(ParametersError::TooManyPolicies);

@@ -1,42 +1,28 @@
-//! Names of policies in the one form that is stored and compared, and the sets a lease carries.
+//! The set of policies that a lease carries.
 
 use std::collections::BTreeSet;
 
 use super::LeaseError;
-use crate::limits::{NAME_BYTES_MAX, POLICIES_MAX};
-
-/// May do everything; attached only to children of leases that have it.
-pub const ROOT: &str = "root";
-/// Attached to every lease unless asked otherwise.
-pub const DEFAULT: &str = "default";
-/// Policies of internal leases; no request attaches them.
-const UNASSIGNABLE: [&str; 2] = ["response-wrapping", "control-group"];
-
-/// The one spelling of a policy's name: trimmed and in lower case.
-pub fn canonical_name(name: &str) -> String {
-    name.trim().to_lowercase()
-}
+use crate::access::{PolicyError, PolicyName};
+use crate::limits::POLICIES_MAX;
 
 /// The canonical set of `names`, sorted, each once; a name with commas is several names, empty ones
 /// vanish.
 ///
 /// # Errors
-/// `ReservedPolicy`, `TooManyPolicies`, `PolicyNameTooLong`. `root` passes: who may have it is
+/// `ReservedPolicy`, `TooManyPolicies`, `PolicyNameTooLong`, `PolicyName`. `root` passes: who may have it is
 /// decided where a lease is granted, on this form.
 pub fn canonical_set<S: AsRef<str>>(names: &[S]) -> Result<Vec<String>, LeaseError> {
     let mut set = BTreeSet::new();
-    for name in names.iter().flat_map(|n| n.as_ref().split(',')) {
-        let name = canonical_name(name);
-        if name.is_empty() {
-            continue;
+    for name in PolicyName::each(names) {
+        let name = name.map_err(|error| match error {
+            PolicyError::NameTooLong => LeaseError::PolicyNameTooLong,
+            other => LeaseError::PolicyName(other),
+        })?;
+        if !name.is_assignable() {
+            return Err(LeaseError::ReservedPolicy(name.into()));
         }
-        if name.len() > NAME_BYTES_MAX {
-            return Err(LeaseError::PolicyNameTooLong);
-        }
-        if UNASSIGNABLE.contains(&name.as_str()) {
-            return Err(LeaseError::ReservedPolicy(name));
-        }
-        set.insert(name);
+        set.insert(String::from(name));
         if set.len() > POLICIES_MAX {
             return Err(LeaseError::TooManyPolicies);
         }
@@ -45,5 +31,5 @@ pub fn canonical_set<S: AsRef<str>>(names: &[S]) -> Result<Vec<String>, LeaseErr
 }
 
 pub(super) fn is_root(policies: &[String]) -> bool {
-    policies.iter().any(|p| p == ROOT)
+    policies.iter().any(|p| p == PolicyName::ROOT)
 }

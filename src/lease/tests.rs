@@ -97,6 +97,7 @@ fn p03_policy_names_have_one_spelling() {
     for name in ["response-wrapping", " Control-Group", "x,RESPONSE-WRAPPING"] {
         assert!(matches!(canonical_set(&[name]), Err(LeaseError::ReservedPolicy(_))), "{name}");
     }
+    assert!(matches!(canonical_set(&["a", "b\nc"]), Err(LeaseError::PolicyName(_))));
 }
 
 #[test]

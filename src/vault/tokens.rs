@@ -416,12 +416,10 @@ fn plain(display_name: &str) -> String {
 
 fn missing_policies(opened: &Opened, names: &[String]) -> Vec<String> {
     let policies = opened.policies.load();
-    names
-        .iter()
-        .flat_map(|n| n.split(','))
-        .map(|n| n.trim().to_lowercase())
-        .filter(|n| !n.is_empty() && policies.record(n).is_none())
-        .map(|n| format!("Policy {n:?} does not exist"))
+    PolicyName::each(names)
+        .flatten()
+        .filter(|name| policies.record(name.as_str()).is_none())
+        .map(|name| format!("Policy {:?} does not exist", name.as_str()))
         .collect()
 }
 

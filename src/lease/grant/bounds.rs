@@ -1,8 +1,9 @@
 //! What a lease may do, where, and whose descendant it is: never more than its creator.
 
 use super::{GrantRequest, Origin};
+use crate::access::PolicyName;
 use crate::jwt::{Accessor, Claims, Lineage, Narrowing};
-use crate::lease::policies::{DEFAULT, ROOT, canonical_set, is_root};
+use crate::lease::policies::{canonical_set, is_root};
 use crate::lease::{LeaseError, networks};
 use crate::limits::{LEASE_ANCESTORS_MAX, POLICIES_MAX};
 use ipnet::IpNet;
@@ -23,8 +24,8 @@ pub(super) fn policies(
             } else if any {
                 (asked, true)
             } else if asked.iter().all(|p| own.contains(p)) {
-                (asked, own.iter().any(|p| p == DEFAULT))
-            } else if asked.iter().any(|p| p == ROOT) {
+                (asked, own.iter().any(|p| p == PolicyName::DEFAULT))
+            } else if asked.iter().any(|p| p == PolicyName::ROOT) {
                 return Err(LeaseError::RootWithoutRoot);
             } else {
                 return Err(LeaseError::PoliciesNotSubset);
@@ -37,15 +38,15 @@ pub(super) fn policies(
             Origin::Child(held) | Origin::Orphan(held) if !held.is_root() => {
                 return Err(LeaseError::RootWithoutRoot);
             }
-            _ => return Ok(vec![ROOT.into()]),
+            _ => return Ok(vec![PolicyName::ROOT.into()]),
         }
     }
     if request.no_default_policy {
-        set.retain(|p| p != DEFAULT);
+        set.retain(|p| p != PolicyName::DEFAULT);
         add_default = false;
     }
-    if add_default && !set.iter().any(|p| p == DEFAULT) {
-        set.push(DEFAULT.into());
+    if add_default && !set.iter().any(|p| p == PolicyName::DEFAULT) {
+        set.push(PolicyName::DEFAULT.into());
         set.sort_unstable();
     }
     if set.len() > POLICIES_MAX {
