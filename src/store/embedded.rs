@@ -177,6 +177,9 @@ struct Shared {
     /// No new snapshot is begun.
     closing: AtomicBool,
     root: Directory,
+    /// For looks at the free space.
+    disk: Arc<dyn Disk>,
+    reserve_bytes: u64,
 }
 
 /// The threads, and what is left to do when they have ended.
@@ -224,6 +227,8 @@ impl Embedded {
             stopping: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             root,
+            disk: Arc::clone(&disk),
+            reserve_bytes: options.reserve_bytes,
         });
         let (requests, queue) = crossbeam_channel::bounded(COMMIT_QUEUE_MAX);
         // One wake-up waits at most; more say nothing new.
@@ -298,6 +303,7 @@ impl Embedded {
 
     pub fn state(&self) -> Status {
         let shared = &self.shared;
+        shared.health.look_for_room(&*shared.disk, shared.reserve_bytes);
         let (revision, overlay_bytes) = {
             let overlay = shared.overlay.read();
             (overlay.published().seq, overlay.layers().map(overlay::Layer::bytes).sum())

@@ -124,6 +124,9 @@ fn a_full_disk_refuses_writes_and_works_again_with_room() {
     assert_eq!(again.ok()["data"]["data"]["n"], "before");
     assert_eq!(full.put("still-refused").status, 507);
     full.give_back("ballast");
+    // Health knows before anyone has written.
+    let health = full.server.get("sys/health", None).ok();
+    assert!(health["degraded"].is_null(), "{health}");
     full.put("after").ok();
     full.server.post("auth/token/create", &full.root, json!({"ttl": "10m"})).ok();
     let listed = full.server.list("secret/metadata", &full.root).ok();

@@ -138,7 +138,7 @@ impl Committer {
         match self.disk.free_bytes() {
             Ok(free) if free < self.reserve_bytes => {
                 let why = format!("{free} bytes are free, {} are kept back", self.reserve_bytes);
-                self.shared.health.full(&why);
+                self.shared.health.below_reserve(&why);
                 Err(CommitError::Full(why))
             }
             // Unknown room is no reason to refuse: a full disk shows when writing.

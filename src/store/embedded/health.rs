@@ -1,7 +1,11 @@
 //! How the embedded store is: a state that others may watch. It decides nothing.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use parking_lot::Mutex;
 use tokio::sync::watch;
+
+use super::disk::Disk;
 
 /// Whether the store takes commits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,12 +36,19 @@ pub struct Status {
 #[derive(Debug)]
 pub(super) struct Health {
     state: watch::Sender<State>,
+    /// `Full` is for want of the reserve: with more room free it is over. Otherwise only a commit
+    /// that succeeds shows it (a quota).
+    below_reserve: AtomicBool,
     snapshot_problem: Mutex<Option<String>>,
 }
 
 impl Health {
     pub(super) fn new() -> Self {
-        Self { state: watch::Sender::new(State::Ok), snapshot_problem: Mutex::new(None) }
+        Self {
+            state: watch::Sender::new(State::Ok),
+            below_reserve: AtomicBool::new(false),
+            snapshot_problem: Mutex::new(None),
+        }
     }
 
     pub(super) fn state(&self) -> State {
@@ -69,7 +80,26 @@ impl Health {
         }
     }
 
+    pub(super) fn below_reserve(&self, why: &str) {
+        self.below_reserve.store(true, Ordering::SeqCst);
+        self.set_full(why);
+    }
+
+    /// A disk that was too full may have room again, though nobody has written since.
+    pub(super) fn look_for_room(&self, disk: &dyn Disk, reserve_bytes: u64) {
+        if self.below_reserve.load(Ordering::SeqCst)
+            && disk.free_bytes().is_ok_and(|free| free >= reserve_bytes)
+        {
+            self.has_room();
+        }
+    }
+
     pub(super) fn full(&self, why: &str) {
+        self.below_reserve.store(false, Ordering::SeqCst);
+        self.set_full(why);
+    }
+
+    fn set_full(&self, why: &str) {
         let changed = self.state.send_if_modified(|state| {
             let first = *state == State::Ok;
             if first {
@@ -83,6 +113,7 @@ impl Health {
     }
 
     pub(super) fn has_room(&self) {
+        self.below_reserve.store(false, Ordering::SeqCst);
         let changed = self.state.send_if_modified(|state| {
             let was_full = matches!(state, State::Full(_));
             if was_full {
