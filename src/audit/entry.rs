@@ -115,8 +115,8 @@ pub struct Outcome {
     pub code: &'static str,
     /// The version read or written.
     pub version: Option<u64>,
-    /// Calls to the HSM that this request caused.
-    pub hsm_calls: u32,
+    /// Calls to the HSM that this request caused, where they were counted.
+    pub hsm_calls: Option<u32>,
     /// The store's revision that was read or made.
     pub revision: Option<u64>,
 }
@@ -124,7 +124,7 @@ pub struct Outcome {
 impl Outcome {
     /// `status` and `code`, with nothing else to tell.
     pub fn new(status: u16, code: &'static str) -> Self {
-        Self { status, code, version: None, hsm_calls: 0, revision: None }
+        Self { status, code, version: None, hsm_calls: None, revision: None }
     }
 }
 
@@ -173,7 +173,9 @@ pub(super) fn encode_outcome(
     }
     o.text("code", outcome.code, AUDIT_CODE_BYTES_MAX);
     o.number("duration_us", u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
-    o.number("hsm_calls", u64::from(outcome.hsm_calls));
+    if let Some(calls) = outcome.hsm_calls {
+        o.number("hsm_calls", u64::from(calls));
+    }
     if let Some(revision) = outcome.revision {
         o.number("revision", revision);
     }

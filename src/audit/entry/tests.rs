@@ -45,7 +45,7 @@ fn the_line_is_the_golden_one() {
     encode_request(&mut out, &draft);
     encode_who(&mut out, &draft.who);
     let outcome =
-        Outcome { version: Some(3), hsm_calls: 1, revision: Some(88), ..Outcome::new(200, "ok") };
+        Outcome { version: Some(3), hsm_calls: Some(1), revision: Some(88), ..Outcome::new(200, "ok") };
     encode_outcome(&mut out, &outcome, None, Duration::from_micros(317));
     out.push(b'}');
     assert_eq!(
@@ -101,7 +101,7 @@ fn the_longest_entry_fits() {
         status: u16::MAX,
         code,
         version: Some(u64::MAX),
-        hsm_calls: u32::MAX,
+        hsm_calls: Some(u32::MAX),
         revision: Some(u64::MAX),
     };
     let line = line(&draft, &outcome);
