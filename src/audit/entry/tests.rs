@@ -44,8 +44,12 @@ fn the_line_is_the_golden_one() {
     encode_head(&mut out, 41, &[0x0f; 32], TimeText::default().print(at));
     encode_request(&mut out, &draft);
     encode_who(&mut out, &draft.who);
-    let outcome =
-        Outcome { version: Some(3), hsm_calls: Some(1), revision: Some(88), ..Outcome::new(200, "ok") };
+    let outcome = Outcome {
+        version: Some(3),
+        hsm_calls: Some(1),
+        revision: Some(88),
+        ..Outcome::new(200, "ok")
+    };
     encode_outcome(&mut out, &outcome, None, Duration::from_micros(317));
     out.push(b'}');
     assert_eq!(
