@@ -41,6 +41,21 @@ kinds! {
     NOTE = 23,
     APPROLE_DIGEST_KEY = 24,
     APPROLE_ACCESSOR_NAME = 25,
+    TOKEN_ROLE_NAME = 26,
+    KV1_ENTRY = 27,
+    KV1_NAME = 28,
+    USERPASS_USER = 29,
+    USERPASS_NAME = 30,
+    USERPASS_LOCKOUT = 31,
+    CUBBYHOLE_ENTRY = 32,
+    CUBBYHOLE_NAME = 33,
+    ENTITY_NAME = 34,
+    GROUP = 35,
+    GROUP_NAME = 36,
+    GROUP_ALIAS = 37,
+    SYSTEM_CONFIG = 38,
+    QUOTA = 39,
+    QUOTA_NAME = 40,
 }
 
 #[cfg(test)]

@@ -262,7 +262,7 @@ async fn handle(mut ctx: Ctx) -> Reply {
         "sys" => None,
         path if path.starts_with("sys/") => {
             rest = path[4..].to_owned();
-            routes::find(routes::SYSTEM, &rest, ctx.verb)
+            routes::find(routes::below(EngineKind::System), &rest, ctx.verb)
         }
         path => match ctx.vault.opened() {
             // Closed: whatever the path, the use case says so.
@@ -276,12 +276,7 @@ async fn handle(mut ctx: Ctx) -> Reply {
                     return unrouted(&ctx, VaultError::NoRoute(shown)).await;
                 }
                 Some(resolved) => {
-                    let table = match resolved.mount.kind {
-                        EngineKind::Kv2 => routes::KV,
-                        EngineKind::Token => routes::TOKEN,
-                        EngineKind::AppRole => routes::APPROLE,
-                        EngineKind::System => &[],
-                    };
+                    let table = routes::below(resolved.mount.kind);
                     ctx.mount = Some(resolved.mount);
                     rest = resolved.rest;
                     routes::find(table, &rest, ctx.verb)

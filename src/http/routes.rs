@@ -1,14 +1,19 @@
 //! The route table: every path that is answered, with its verbs. `:name` captures one segment,
 //! `*name` captures the rest, which may be empty. `:role` and `*name` are names that the vault
-//! knows in any case of letters.
+//! knows in any case of letters. One file a kind of mount.
+
+mod approle;
+mod kv;
+mod system;
+mod token;
 
 use std::pin::Pin;
 
 use super::reply::Outcome;
 use super::request::{Ctx, Verb};
-use super::{approle, kv, lease, mount, policy, system, token};
 use crate::access::PolicyName;
 use crate::identity::approle::Role;
+use crate::mounts::EngineKind;
 
 /// What answers one verb of one route.
 pub type Handler = for<'c> fn(&'c Ctx) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'c>>;
@@ -42,123 +47,26 @@ macro_rules! routes {
     (@public) => { true };
     (@lease) => { false };
 }
+use routes;
 
-/// Below `sys/`.
-pub const SYSTEM: &[Route] = routes! {
-    public "seal-status" { Read => system::seal_status }
-    public "leader" { Read => system::leader }
-    public "init" { Read => system::init_status, Write => system::init }
-    public "unseal" { Write => system::unseal }
-    public "internal/ui/mounts" { Read => system::visible_mounts }
-    lease "internal/ui/mounts/*path" { Read => system::preflight }
-    lease "seal" { Write => system::seal }
-    lease "capabilities-self" { Write => system::capabilities_self }
-    lease "capabilities-accessor" { Write => system::capabilities_accessor }
-    lease "capabilities" { Write => system::capabilities }
-    lease "mounts" { Read => mount::list_secret }
-    lease "mounts/*path" {
-        Read => mount::read_secret, Write => mount::write_secret, Delete => mount::disable_secret,
+/// The table that answers below a mount.
+pub fn below(kind: EngineKind) -> &'static [Route] {
+    match kind {
+        EngineKind::System => system::TABLE,
+        EngineKind::Kv2 => kv::TABLE,
+        EngineKind::Token => token::TABLE,
+        EngineKind::AppRole => approle::TABLE,
     }
-    lease "auth" { Read => mount::list_auth }
-    lease "auth/*path" {
-        Read => mount::read_auth, Write => mount::write_auth, Delete => mount::disable_auth,
-    }
-    lease "policies/acl" { List => policy::list }
-    lease "policies/acl/*name" {
-        Read => policy::read, Write => policy::write, Delete => policy::delete,
-    }
-    lease "policy" { Read => policy::legacy_list, List => policy::legacy_list }
-    lease "policy/*name" {
-        Read => policy::legacy_read, Write => policy::legacy_write, Delete => policy::delete,
-    }
-    lease "leases/lookup" { Write => lease::lookup }
-    lease "leases/renew" { Write => lease::renew }
-    lease "leases/renew/*lease" { Write => lease::renew }
-    lease "leases/revoke" { Write => lease::revoke }
-    lease "leases/revoke/*lease" { Write => lease::revoke }
-    lease "leases/revoke-prefix/*prefix" { Write => lease::revoke_prefix }
-    lease "leases/revoke-force/*prefix" { Write => lease::revoke_prefix }
-    lease "leases/revoke-subject" { Write => lease::revoke_subject }
-    lease "renew" { Write => lease::renew }
-    lease "renew/*lease" { Write => lease::renew }
-    lease "revoke" { Write => lease::revoke }
-    lease "revoke/*lease" { Write => lease::revoke }
-    lease "revoke-prefix/*prefix" { Write => lease::revoke_prefix }
-};
+}
 
-/// Below a KV mount of version 2.
-pub const KV: &[Route] = routes! {
-    lease "config" { Read => kv::config_read, Write => kv::config_write }
-    lease "data" {
-        Read => kv::root, Write => kv::root, Patch => kv::root, Delete => kv::root,
-    }
-    lease "data/*secret" {
-        Read => kv::read, Write => kv::put, Patch => kv::patch, Delete => kv::delete_latest,
-    }
-    lease "delete/*secret" { Write => kv::delete }
-    lease "undelete/*secret" { Write => kv::undelete }
-    lease "destroy/*secret" { Write => kv::destroy }
-    lease "metadata" {
-        Read => kv::root, Write => kv::root, Patch => kv::root, Delete => kv::root,
-        List => kv::list,
-    }
-    lease "metadata/*secret" {
-        Read => kv::metadata_read, Write => kv::metadata_put, Patch => kv::metadata_patch,
-        Delete => kv::metadata_delete, List => kv::list,
-    }
-    lease "subkeys/*secret" { Read => kv::subkeys }
-    lease "*secret" {
-        Read => kv::unversioned, Write => kv::unversioned, Patch => kv::unversioned,
-        Delete => kv::unversioned, List => kv::unversioned,
-    }
-};
-
-/// Below `auth/token/`.
-pub const TOKEN: &[Route] = routes! {
-    lease "create" { Write => token::create }
-    lease "create/:role" { Write => token::create_by_role }
-    lease "roles" { List => token::no_role }
-    lease "roles/:role" { Read => token::no_role }
-    lease "create-orphan" { Write => token::create_orphan }
-    lease "lookup" { Read => token::lookup, Write => token::lookup }
-    lease "lookup-self" { Read => token::lookup_self, Write => token::lookup_self }
-    lease "lookup-accessor" { Write => token::lookup_accessor }
-    lease "renew" { Write => token::renew }
-    lease "renew-self" { Write => token::renew_self }
-    lease "renew-accessor" { Write => token::renew_accessor }
-    lease "revoke" { Write => token::revoke }
-    lease "revoke-self" { Write => token::revoke_self }
-    lease "revoke-accessor" { Write => token::revoke_accessor }
-    lease "revoke-orphan" { Write => token::revoke_orphan }
-    lease "accessors" { List => token::accessors }
-};
-
-/// Below an AppRole mount.
-pub const APPROLE: &[Route] = routes! {
-    public "login" { Write => approle::login, Read => approle::login_read }
-    lease "role" { List => approle::role_list }
-    lease "role/:role" {
-        Read => approle::role_read, Write => approle::role_write, Delete => approle::role_delete,
-    }
-    lease "role/:role/role-id" { Read => approle::role_id_read, Write => approle::role_id_write }
-    lease "role/:role/secret-id" {
-        Write => approle::secret_id_create, List => approle::secret_id_list,
-    }
-    lease "role/:role/custom-secret-id" { Write => approle::secret_id_custom }
-    lease "role/:role/secret-id/lookup" { Write => approle::secret_id_lookup }
-    lease "role/:role/secret-id/destroy" {
-        Write => approle::secret_id_destroy, Delete => approle::secret_id_destroy,
-    }
-    lease "role/:role/secret-id-accessor/lookup" { Write => approle::accessor_lookup }
-    lease "role/:role/secret-id-accessor/destroy" {
-        Write => approle::accessor_destroy, Delete => approle::accessor_destroy,
-    }
-    lease "role/:role/revoke-leases" { Write => approle::revoke_leases }
-    lease "role/:role/:field" {
-        Read => approle::field_read, Write => approle::field_write,
-        Delete => approle::field_delete,
-    }
-};
+/// Every table with the prefix that documents name it by.
+#[cfg(test)]
+pub const ALL: &[(&str, &[Route])] = &[
+    ("sys", system::TABLE),
+    ("KV", kv::TABLE),
+    ("auth/token", token::TABLE),
+    ("auth/APPROLE", approle::TABLE),
+];
 
 /// The first pattern that fits; tables have the exact before the general.
 pub fn find(table: &'static [Route], path: &str, verb: Verb) -> Option<Found> {
@@ -242,9 +150,7 @@ mod tests {
     fn p22_the_routes_without_a_lease_are_those_of_the_golden_list() {
         let mut open: Vec<String> =
             vec!["/v1/sys/health GET HEAD".into(), "/.well-known/jwks.json GET".into()];
-        for (prefix, table) in
-            [("sys", SYSTEM), ("KV", KV), ("auth/token", TOKEN), ("auth/APPROLE", APPROLE)]
-        {
+        for (prefix, table) in ALL {
             for route in table.iter().filter(|r| r.public) {
                 let verbs: Vec<String> =
                     route.verbs.iter().map(|(v, _)| format!("{v:?}")).collect();

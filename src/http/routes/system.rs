@@ -1,0 +1,46 @@
+//! What is answered below `sys/`.
+
+use super::{Route, Verb, routes};
+use crate::http::{lease, mount, policy, system};
+
+pub const TABLE: &[Route] = routes! {
+    public "seal-status" { Read => system::seal_status }
+    public "leader" { Read => system::leader }
+    public "init" { Read => system::init_status, Write => system::init }
+    public "unseal" { Write => system::unseal }
+    public "internal/ui/mounts" { Read => system::visible_mounts }
+    lease "internal/ui/mounts/*path" { Read => system::preflight }
+    lease "seal" { Write => system::seal }
+    lease "capabilities-self" { Write => system::capabilities_self }
+    lease "capabilities-accessor" { Write => system::capabilities_accessor }
+    lease "capabilities" { Write => system::capabilities }
+    lease "mounts" { Read => mount::list_secret }
+    lease "mounts/*path" {
+        Read => mount::read_secret, Write => mount::write_secret, Delete => mount::disable_secret,
+    }
+    lease "auth" { Read => mount::list_auth }
+    lease "auth/*path" {
+        Read => mount::read_auth, Write => mount::write_auth, Delete => mount::disable_auth,
+    }
+    lease "policies/acl" { List => policy::list }
+    lease "policies/acl/*name" {
+        Read => policy::read, Write => policy::write, Delete => policy::delete,
+    }
+    lease "policy" { Read => policy::legacy_list, List => policy::legacy_list }
+    lease "policy/*name" {
+        Read => policy::legacy_read, Write => policy::legacy_write, Delete => policy::delete,
+    }
+    lease "leases/lookup" { Write => lease::lookup }
+    lease "leases/renew" { Write => lease::renew }
+    lease "leases/renew/*lease" { Write => lease::renew }
+    lease "leases/revoke" { Write => lease::revoke }
+    lease "leases/revoke/*lease" { Write => lease::revoke }
+    lease "leases/revoke-prefix/*prefix" { Write => lease::revoke_prefix }
+    lease "leases/revoke-force/*prefix" { Write => lease::revoke_prefix }
+    lease "leases/revoke-subject" { Write => lease::revoke_subject }
+    lease "renew" { Write => lease::renew }
+    lease "renew/*lease" { Write => lease::renew }
+    lease "revoke" { Write => lease::revoke }
+    lease "revoke/*lease" { Write => lease::revoke }
+    lease "revoke-prefix/*prefix" { Write => lease::revoke_prefix }
+};
