@@ -12,7 +12,7 @@ mod server;
 
 use std::process::ExitCode;
 
-use crate::cli::{AuditCommand, Command, HsmCommand};
+use crate::cli::{Command, HsmCommand};
 
 /// Why a command of this module ended early; one line that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +29,7 @@ impl AppError {
 pub fn run(command: Command) -> ExitCode {
     let done = match command {
         Command::Remote(command) => return crate::cli::run(command),
-        Command::Audit(AuditCommand::Verify(args)) => return audit::verify(&args),
+        Command::Audit(command) => return audit::run(&command),
         Command::Hsm(HsmCommand::Doctor(args)) => return doctor::doctor(&args.config),
         Command::Hsm(HsmCommand::List(args)) => return doctor::list(&args.config),
         Command::Server(args) => server::run(&args),

@@ -10,12 +10,14 @@
 //! * `worker`: syncs, tree, rotation, watch, repair, on the audit thread; `signer`: the HSM's part
 //! * `recover`: taking the log up at start; `frontier`: what makes that fast; `lines`: reading
 //! * `tree`: RFC 6962; `checkpoint`, `note`, `keys`: what is signed, how, and by whom
-//! * `verify`: the offline check
+//! * `verify`: the offline check; `prove`: proofs to hand out; `query`, `scan`,
+//!   `follow`: looking for entries
 //!
 //! The format stands in `docs/FORMAT.md`.
 
 mod checkpoint;
 mod entry;
+pub mod follow;
 mod frontier;
 mod json;
 mod keys;
@@ -23,7 +25,10 @@ mod lines;
 mod log;
 mod note;
 mod permit;
+pub mod prove;
+pub mod query;
 mod recover;
+mod scan;
 mod segment;
 mod signer;
 mod tree;

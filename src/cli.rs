@@ -11,8 +11,9 @@
 //! * `input`: `k=v` pairs, `@file`, stdin, prompts
 //! * `output`: tables, JSON, one field
 //! * `error`: what went wrong and what to do, with its exit code
-//! * one file per group of commands: `kv`, `lease`, `login`, `operator`, `policy`, `token`
+//! * one file per group of commands: `audit`, `kv`, `lease`, `login`, `operator`, `policy`, `token`
 
+pub mod audit;
 pub mod client;
 mod environment;
 mod error;
@@ -33,7 +34,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use audit::AuditCommand;
 pub use error::CliError;
+pub use output::print;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 wrong usage or a local failure; 2 the server refused, failed or could not be
@@ -61,7 +64,7 @@ pub enum Command {
     /// Look at the HSM without a running server
     #[command(subcommand)]
     Hsm(HsmCommand),
-    /// Check an audit log without a running server
+    /// Verify, prove and search an audit log without a running server
     #[command(subcommand)]
     Audit(AuditCommand),
     #[command(flatten)]
@@ -103,25 +106,6 @@ pub enum HsmCommand {
     Doctor(ServerArgs),
     /// List slots, tokens and keys
     List(ServerArgs),
-}
-
-#[derive(Debug, Subcommand)]
-pub enum AuditCommand {
-    /// Verify a log (exits with 0 intact, 1 tampered with, 2 intact but the tail is unproven, 3 wrong
-    /// usage or unreadable)
-    Verify(AuditVerifyArgs),
-}
-
-#[derive(Debug, Args)]
-pub struct AuditVerifyArgs {
-    /// Directory of the log, or one segment
-    pub path: PathBuf,
-    /// Public keys of the checkpoints [default: audit.pub beside the log]
-    #[arg(long, value_name = "FILE")]
-    pub key: Option<PathBuf>,
-    /// A checkpoint that was kept elsewhere; shows that this is not an old copy
-    #[arg(long, value_name = "FILE")]
-    pub anchor: Option<PathBuf>,
 }
 
 /// Commands that speak to a server over HTTP.

@@ -1,41 +1,24 @@
-//! `strongroom audit verify`: offline, with public keys only.
+//! `strongroom audit`: what can be done with a log without a running server. Each command prints
+//! what it found and exits with a code that says how it went (`strongroom audit --help`).
+
+mod prove;
+mod query;
+mod tail;
+mod verify;
 
 use std::process::ExitCode;
 
-use crate::audit::PublicKeys;
-use crate::audit::verify::{Anchor, VerifyError, verify as check};
-use crate::cli::AuditVerifyArgs;
+use crate::cli::audit::AuditCommand;
 
 /// Wrong usage, or an input that can't be read.
 const UNREADABLE: u8 = 3;
 
-pub fn verify(args: &AuditVerifyArgs) -> ExitCode {
-    let keys = match args.key.as_deref().map(PublicKeys::read).transpose() {
-        Ok(keys) => keys,
-        Err(error) => {
-            eprintln!("Error: {error}");
-            return ExitCode::from(UNREADABLE);
-        }
-    };
-    match judge(args, keys) {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            eprintln!("Error: {error}");
-            ExitCode::from(error.exit_code())
-        }
+pub fn run(command: &AuditCommand) -> ExitCode {
+    match command {
+        AuditCommand::Verify(args) => verify::run(args),
+        AuditCommand::Prove(args) => prove::prove(args),
+        AuditCommand::Check(args) => prove::check(args),
+        AuditCommand::Query(args) => query::run(args),
+        AuditCommand::Tail(args) => tail::run(args),
     }
-}
-
-fn judge(args: &AuditVerifyArgs, keys: Option<PublicKeys>) -> Result<u8, VerifyError> {
-    let anchor = args.anchor.as_deref().map(Anchor::read).transpose()?;
-    let mut shown = false;
-    let verdict = check(&args.path, keys, anchor.as_ref(), &mut |progress| {
-        shown = true;
-        eprint!("\r{} entries", progress.entries);
-    })?;
-    if shown {
-        eprintln!();
-    }
-    print!("{verdict}");
-    Ok(verdict.exit_code())
 }

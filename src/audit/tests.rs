@@ -3,5 +3,6 @@
 mod chain;
 mod checkpoints;
 mod failures;
+mod proofs;
 mod restart;
 pub(super) mod support;

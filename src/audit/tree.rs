@@ -1,5 +1,9 @@
 //! The RFC 6962 Merkle tree, append only: its right edge (frontier), from which the root of the
-//! present size follows. Proofs need inner nodes and are not made here.
+//! present size follows.
+//!
+//! * `proof`: that an entry is in it, that it grew from an older one
+
+pub(super) mod proof;
 
 use ring::digest::{Context, SHA256, digest};
 

@@ -32,6 +32,16 @@ impl Anchor {
     pub fn read(path: &Path) -> Result<Self, VerifyError> {
         std::fs::read_to_string(path).map(Self).map_err(|e| io_error(path, e))
     }
+
+    /// What it says, if a trusted key signed it.
+    pub(super) fn open(&self, keys: &PublicKeys) -> Result<Checkpoint, VerifyError> {
+        let checkpoint =
+            open_note(&self.0, keys).map_err(|reason| VerifyError::Anchor(reason.to_string()))?;
+        if checkpoint.size == 0 {
+            return Err(VerifyError::Anchor("it covers nothing".into()));
+        }
+        Ok(checkpoint)
+    }
 }
 
 /// How far a verification is.
@@ -290,11 +300,7 @@ impl Check<'_> {
         let Some(keys) = &self.keys else {
             return Err(VerifyError::NoKey(self.dir.join(super::PUBLIC_KEYS)));
         };
-        let checkpoint =
-            open_note(&anchor.0, keys).map_err(|reason| VerifyError::Anchor(reason.to_string()))?;
-        if checkpoint.size == 0 {
-            return Err(VerifyError::Anchor("it covers nothing".into()));
-        }
+        let checkpoint = anchor.open(keys)?;
         self.summary.origin = Some(checkpoint.origin.clone());
         let claim = Claim { file: "the anchor".into(), line: 1, checkpoint, anchor: true };
         self.claims.entry(claim.checkpoint.size).or_default().push(claim);
@@ -319,7 +325,7 @@ impl Check<'_> {
 const PROGRESS_ENTRIES: u64 = 65_536;
 
 /// Signature first, then what it says.
-fn open_note(note: &str, keys: &PublicKeys) -> Result<Checkpoint, Reason> {
+pub(super) fn open_note(note: &str, keys: &PublicKeys) -> Result<Checkpoint, Reason> {
     let unverified = Unverified::parse(note).map_err(Reason::from)?;
     let origin = unverified.claimed_text().lines().next().unwrap_or_default();
     let text = unverified.verify(origin, keys).map_err(Reason::from)?;
@@ -340,6 +346,14 @@ impl From<NoteError> for Reason {
 fn is_whole_signature(rest: &[u8]) -> bool {
     rest.split_inclusive(|b| *b == b'\n')
         .any(|line| line.starts_with("— ".as_bytes()) && line.ends_with(b"\n"))
+}
+
+/// The keys given, or those beside the log, which must be there.
+pub(super) fn keys_of(dir: &Path, keys: Option<PublicKeys>) -> Result<PublicKeys, VerifyError> {
+    match keys {
+        Some(keys) => Ok(keys),
+        None => default_keys(dir)?.ok_or_else(|| VerifyError::NoKey(dir.join(super::PUBLIC_KEYS))),
+    }
 }
 
 fn default_keys(dir: &Path) -> Result<Option<PublicKeys>, VerifyError> {

@@ -5,6 +5,7 @@
 //! need a disk or our own program): what passes there and fails here is a difference in dialect.
 
 mod approle;
+mod audit;
 mod bao;
 mod cli;
 mod concurrency;
