@@ -4,7 +4,8 @@
 //! * `serve`: accept loops; `dispatch`: from a request to its handler; `routes`: the table
 //! * `request`: caller, verb, path, fields; `reply`: envelope and status map; `index`: which state
 //!   an answer stands on
-//! * one file a resource: `kv`, `token`, `approle`, `lease`, `policy`, `mount`, `system`
+//! * one file a resource: `kv`, `token`, `approle`, `userpass`, `lease`, `policy`,
+//!   `mount`, `system`; `parameters`: fields that login methods share
 
 mod approle;
 mod dispatch;
@@ -12,6 +13,7 @@ mod index;
 mod kv;
 mod lease;
 mod mount;
+mod parameters;
 mod policy;
 mod reply;
 mod request;
@@ -19,6 +21,7 @@ mod routes;
 mod serve;
 mod system;
 mod token;
+mod userpass;
 
 pub use serve::{admin, network};
 

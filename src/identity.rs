@@ -2,13 +2,18 @@
 //! rules; storage, entities' records and the lease that follows are the caller's.
 //!
 //! * `approle`: role id and secret id
+//! * `userpass`: name and password
+//! * `key`: the one spelling of a person's name
 //! * `parameters`: the `token_*` parameters that roles of every method share
 
 pub mod approle;
+mod key;
 mod parameters;
+pub mod userpass;
 
 use std::collections::BTreeMap;
 
+pub use key::canonical_key;
 pub use parameters::{ParametersError, TokenParameters, TokenParametersUpdate, TokenType};
 
 /// Who proved to be whom, and what the role grants.

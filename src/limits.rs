@@ -72,6 +72,30 @@ pub const POLICIES_MAX: usize = 64;
 pub const POLICY_BYTES_MAX: usize = 128 << 10;
 /// A name of a policy, role, mount or user, bytes.
 pub const NAME_BYTES_MAX: usize = 512;
+/// A user's name in its canonical form, bytes.
+pub const USER_NAME_BYTES_MAX: usize = 128;
+/// A password, bytes.
+pub const PASSWORD_BYTES_MAX: usize = 1_024;
+/// Memory of one password hash (Argon2id), KiB.
+pub const PASSWORD_HASH_MEMORY_KIB: u32 = 19 * 1_024;
+/// Passes of one password hash over its memory.
+pub const PASSWORD_HASH_PASSES: u32 = 2;
+/// Passwords hashed at the same time: half the processors, at least one, at most this.
+pub const PASSWORD_HASHES_MAX: usize = 8;
+/// Logins by password that are under way or wait for their turn; more are told to retry.
+pub const PASSWORD_LOGINS_MAX: usize = 128;
+/// The same for one name; they are taken one after the other.
+pub const PASSWORD_LOGINS_PER_NAME_MAX: usize = 32;
+/// Wrong passwords that lock a name out.
+pub const LOCKOUT_THRESHOLD: u32 = 5;
+/// How long a name stays locked out.
+pub const LOCKOUT_DURATION: Duration = Duration::from_secs(15 * 60);
+/// After so long without a wrong password, counting begins anew.
+pub const LOCKOUT_COUNTER_RESET: Duration = Duration::from_secs(15 * 60);
+/// Records of wrong passwords in one mount.
+pub const LOCKOUT_SLOTS: u32 = 1_024;
+/// Names counted in one such record.
+pub const LOCKOUT_COUNTS_MAX: usize = 16;
 /// Ancestors that a lease carries; deeper lineage is refused.
 pub const LEASE_ANCESTORS_MAX: usize = 8;
 /// Metadata pairs of a lease or secret.

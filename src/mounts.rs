@@ -27,6 +27,7 @@ pub enum EngineKind {
     Kv2,
     Token,
     AppRole,
+    Userpass,
 }
 
 impl EngineKind {
@@ -37,6 +38,7 @@ impl EngineKind {
             EngineKind::Kv2 => "kv",
             EngineKind::Token => "token",
             EngineKind::AppRole => "approle",
+            EngineKind::Userpass => "userpass",
         }
     }
 
@@ -44,7 +46,7 @@ impl EngineKind {
     pub fn plane(self) -> Plane {
         match self {
             EngineKind::System | EngineKind::Kv2 => Plane::Secret,
-            EngineKind::Token | EngineKind::AppRole => Plane::Auth,
+            EngineKind::Token | EngineKind::AppRole | EngineKind::Userpass => Plane::Auth,
         }
     }
 

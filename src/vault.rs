@@ -3,7 +3,7 @@
 //!
 //! * `turn`: the door-guard, the only way to an answer; `verify`: from a token to a lease
 //! * `lifecycle`: initialise, open, seal; `opened`: what exists only while open
-//! * `kv`, `tokens`, `cutting`, `leases`, `approle`, `policies`, `mounting`, `system`: the verbs
+//! * `kv`, `tokens`, `renewals`, `cutting`, `leases`, `approle`, `userpass`, `policies`, `mounting`, `system`: the verbs
 //! * `jobs`: work without a caller
 //! * `records`: which types are sealed where
 
@@ -19,9 +19,11 @@ mod mounting;
 mod opened;
 mod policies;
 mod records;
+mod renewals;
 mod system;
 mod tokens;
 mod turn;
+mod userpass;
 mod verify;
 
 use std::sync::Arc;
@@ -49,6 +51,7 @@ pub use records::PolicyRecord;
 pub use system::Preflight;
 pub use tokens::{Issued, LeaseView, RenewedLease, Target, TokenWish};
 pub use turn::{Admitted, Answer, Ask, Caller, Fields, Session, Turn};
+pub use userpass::{LockedOut, PasswordChange};
 
 /// Tries of a guarded change before a caller is told that the record is contended.
 const TRIES: usize = 64;
@@ -92,6 +95,7 @@ pub struct Vault {
     phase: Mutex<Phase>,
     /// Opening and sealing, one at a time.
     lifecycle: tokio::sync::Mutex<()>,
+    passwords: userpass::Passwords,
 }
 
 impl Vault {
@@ -103,6 +107,7 @@ impl Vault {
             opened: ArcSwapOption::empty(),
             phase: Mutex::new(Phase::Waiting("starting".into())),
             lifecycle: tokio::sync::Mutex::new(()),
+            passwords: userpass::Passwords::new(),
         })
     }
 

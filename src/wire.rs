@@ -4,7 +4,7 @@
 //! * `json`: request bodies: strict front, named fields, the dialect's coercions and errors.
 //! * `duration`: Go's durations, read and printed.
 //! * `envelope`: the envelope around every answer, errors, wrapping.
-//! * `kv`, [`token`], [`approle`], [`sys`]: the shapes of each area.
+//! * `kv`, [`token`], [`approle`], [`userpass`], [`sys`]: the shapes of each area.
 
 pub mod approle;
 pub mod duration;
@@ -13,3 +13,4 @@ pub mod json;
 pub mod kv;
 pub mod sys;
 pub mod token;
+pub mod userpass;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use ipnet::IpNet;
 
+use super::parameters::{network_texts, networks, number, seconds, token_parameters};
 use super::reply::{Outcome, Reply, Stop, settle};
 use super::request::Ctx;
 use super::token::issued_reply;
@@ -294,15 +294,6 @@ pub async fn revoke_leases(ctx: &Ctx) -> Outcome {
 }
 
 fn update(body: &Body) -> Result<RoleUpdate, Stop> {
-    let seconds = |name: &str| -> Result<Option<Duration>, Stop> {
-        Ok(body.seconds(name)?.map(Duration::from_secs))
-    };
-    let token_type = match body.string("token_type")? {
-        Some(text) => {
-            Some(TokenType::parse(&text).map_err(|e| VaultError::invalid(e.to_string()))?)
-        }
-        None => None,
-    };
     let bound = match networks(body, "secret_id_bound_cidrs")? {
         Some(networks) => Some(networks),
         None => networks(body, "bound_cidr_list")?,
@@ -316,64 +307,24 @@ fn update(body: &Body) -> Result<RoleUpdate, Stop> {
         bind_secret_id: body.boolean("bind_secret_id")?,
         secret_id_bound_cidrs: bound,
         secret_id_num_uses: number(body, "secret_id_num_uses")?,
-        secret_id_ttl: seconds("secret_id_ttl")?,
+        secret_id_ttl: seconds(body, "secret_id_ttl")?,
         local_secret_ids: local,
-        parameters: TokenParametersUpdate {
-            ttl: seconds("token_ttl")?,
-            max_ttl: seconds("token_max_ttl")?,
-            explicit_max_ttl: seconds("token_explicit_max_ttl")?,
-            period: seconds("token_period")?,
-            policies: body.strings("token_policies")?,
-            bound_cidrs: networks(body, "token_bound_cidrs")?,
-            strictly_bind_ip: body.boolean("token_strictly_bind_ip")?,
-            no_default_policy: body.boolean("token_no_default_policy")?,
-            num_uses: number(body, "token_num_uses")?,
-            token_type,
-        },
+        parameters: token_parameters(body)?,
         policies: body.strings("policies")?,
-        period: seconds("period")?,
+        period: seconds(body, "period")?,
     })
-}
-
-fn number(body: &Body, name: &str) -> Result<Option<u32>, Stop> {
-    let Some(n) = body.int(name)? else { return Ok(None) };
-    u32::try_from(n)
-        .map(Some)
-        .map_err(|_| Stop::Bad(VaultError::Invalid(format!("{name} cannot be negative"))))
-}
-
-/// Networks in CIDR form; a bare address is a network of one.
-fn networks(body: &Body, name: &str) -> Result<Option<Vec<IpNet>>, Stop> {
-    let Some(texts) = body.strings(name)? else { return Ok(None) };
-    texts
-        .iter()
-        .map(|text| {
-            let text = text.trim();
-            text.parse::<IpNet>()
-                .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
-                .map(|net| net.trunc())
-                .map_err(|_| {
-                    Stop::Bad(VaultError::Invalid(format!(
-                        "{name}: {:?} is not a CIDR block; write 10.0.0.0/8, or one address",
-                        text.chars().take(64).collect::<String>()
-                    )))
-                })
-        })
-        .collect::<Result<Vec<_>, _>>()
-        .map(Some)
 }
 
 fn role_shape(role: &Role) -> shapes::Role {
     let parameters = &role.parameters;
-    let texts = |nets: &[IpNet]| nets.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let bound = texts(&role.secret_id_bound_cidrs);
+    let bound = network_texts(&role.secret_id_bound_cidrs);
     shapes::Role {
         bind_secret_id: role.bind_secret_id,
         local_secret_ids: role.local_secret_ids,
         secret_id_bound_cidrs: (!bound.is_empty()).then_some(bound),
         secret_id_num_uses: u64::from(role.secret_id_num_uses),
         secret_id_ttl: role.secret_id_ttl.as_secs(),
-        token_bound_cidrs: texts(&parameters.bound_cidrs),
+        token_bound_cidrs: network_texts(&parameters.bound_cidrs),
         token_explicit_max_ttl: parameters.explicit_max_ttl.as_secs(),
         token_max_ttl: parameters.max_ttl.as_secs(),
         token_no_default_policy: parameters.no_default_policy,
@@ -387,9 +338,8 @@ fn role_shape(role: &Role) -> shapes::Role {
 }
 
 fn lookup_shape(record: &SecretId) -> SecretIdLookup {
-    let texts = |nets: &[IpNet]| nets.iter().map(ToString::to_string).collect::<Vec<_>>();
     SecretIdLookup {
-        cidr_list: texts(&record.cidr_list),
+        cidr_list: network_texts(&record.cidr_list),
         creation_time: record.creation_time.rfc3339(),
         expiration_time: record.expiration_time.map_or(ZERO_TIME.into(), |t| t.rfc3339()),
         last_updated_time: record.last_updated_time.rfc3339(),
@@ -397,6 +347,6 @@ fn lookup_shape(record: &SecretId) -> SecretIdLookup {
         secret_id_accessor: record.accessor.clone(),
         secret_id_num_uses: u64::from(record.uses_left.unwrap_or(0)),
         secret_id_ttl: record.ttl.as_secs(),
-        token_bound_cidrs: texts(&record.token_bound_cidrs),
+        token_bound_cidrs: network_texts(&record.token_bound_cidrs),
     }
 }

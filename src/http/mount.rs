@@ -151,6 +151,7 @@ fn kind(body: &Body, plane: Plane) -> Result<EngineKind, Stop> {
             )));
         }
         (Plane::Auth, "approle", _) => EngineKind::AppRole,
+        (Plane::Auth, "userpass", _) => EngineKind::Userpass,
         (Plane::Auth, "token", _) => EngineKind::Token,
         (_, "", _) => {
             return Err(Stop::Bad(VaultError::invalid(
@@ -194,7 +195,7 @@ pub fn mount_shape(mount: &Mount) -> shapes::Mount {
         deprecation_status: (!mount.kind.is_builtin()).then(|| "supported".into()),
         description: description(mount),
         options: match mount.kind {
-            EngineKind::AppRole => Some(BTreeMap::new()),
+            EngineKind::AppRole | EngineKind::Userpass => Some(BTreeMap::new()),
             _ => options(mount),
         },
         running_plugin_version: format!("v{}+builtin.vault", super::DIALECT_VERSION),

@@ -1,11 +1,12 @@
 //! The route table: every path that is answered, with its verbs. `:name` captures one segment,
-//! `*name` captures the rest, which may be empty. `:role` and `*name` are names that the vault
-//! knows in any case of letters. One file a kind of mount.
+//! `*name` captures the rest, which may be empty. `:role`, `:user` and `*name` are names that the
+//! vault knows in any case of letters. One file a kind of mount.
 
 mod approle;
 mod kv;
 mod system;
 mod token;
+mod userpass;
 
 use std::pin::Pin;
 
@@ -13,6 +14,7 @@ use super::reply::Outcome;
 use super::request::{Ctx, Verb};
 use crate::access::PolicyName;
 use crate::identity::approle::Role;
+use crate::identity::canonical_key;
 use crate::mounts::EngineKind;
 
 /// What answers one verb of one route.
@@ -56,6 +58,7 @@ pub fn below(kind: EngineKind) -> &'static [Route] {
         EngineKind::Kv2 => kv::TABLE,
         EngineKind::Token => token::TABLE,
         EngineKind::AppRole => approle::TABLE,
+        EngineKind::Userpass => userpass::TABLE,
     }
 }
 
@@ -66,6 +69,7 @@ pub const ALL: &[(&str, &[Route])] = &[
     ("KV", kv::TABLE),
     ("auth/token", token::TABLE),
     ("auth/APPROLE", approle::TABLE),
+    ("auth/USERPASS", userpass::TABLE),
 ];
 
 /// The first pattern that fits; tables have the exact before the general.
@@ -88,6 +92,7 @@ fn folded(pattern: &str, path: &str) -> String {
                 let rest: Vec<&str> = segments.by_ref().collect();
                 out.push(PolicyName::spelling(&rest.join("/")));
             }
+            ":user" => out.extend(segments.next().map(canonical_key)),
             ":role" => out.extend(segments.next().map(Role::canonical_name)),
             _ if part.starts_with('*') => out.extend(segments.by_ref().map(str::to_owned)),
             _ => out.extend(segments.next().map(str::to_owned)),
@@ -143,6 +148,7 @@ mod tests {
         assert_eq!(fold("policies/acl/*name", "policies/acl"), "policies/acl/");
         assert_eq!(fold("data/*secret", "data/A/B"), "data/A/B");
         assert_eq!(fold("login", "login"), "login");
+        assert_eq!(fold("login/:user", "login/ BOB "), "login/bob");
     }
 
     /// P22: what is answered without a lease is this list, which only grows on purpose.

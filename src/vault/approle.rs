@@ -51,7 +51,11 @@ impl Vault {
     }
 
     /// The mount's key for digests of secret ids, made at first need.
-    async fn digest_key(&self, opened: &Opened, id: MountId) -> Result<DigestKey, VaultError> {
+    pub(super) async fn digest_key(
+        &self,
+        opened: &Opened,
+        id: MountId,
+    ) -> Result<DigestKey, VaultError> {
         let at = digest_key_at(id);
         for _ in 0..TRIES {
             if let Some(entry) = opened.barrier.read::<DigestKey>(&at).await? {

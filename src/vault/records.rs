@@ -7,6 +7,7 @@ use super::approle::{AccessorRecord, RoleIdRecord};
 use crate::barrier::{Address, Kind, MountId, Record, kinds};
 use crate::engines::kv;
 use crate::identity::approle::{DigestKey, Role, SecretId};
+use crate::identity::userpass::{LockoutSlot, User};
 use crate::lease::{Accessor, Cutoff, Row};
 use crate::mounts;
 
@@ -116,4 +117,23 @@ pub fn accessor_at(mount: MountId, accessor: &str) -> Address {
 
 pub fn digest_key_at(mount: MountId) -> Address {
     Address::named(mount, "digest-key")
+}
+
+impl Record for User {
+    const KIND: Kind = kinds::USERPASS_USER;
+    const SCHEMA: u8 = 1;
+}
+
+impl Record for LockoutSlot {
+    const KIND: Kind = kinds::USERPASS_LOCKOUT;
+    const SCHEMA: u8 = 1;
+}
+
+/// `name` is canonical.
+pub fn user_at(mount: MountId, name: &str) -> Address {
+    Address::named(mount, name)
+}
+
+pub fn lockout_at(mount: MountId, slot: u32) -> Address {
+    Address::named(mount, &format!("slot-{slot}"))
 }

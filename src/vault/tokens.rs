@@ -267,6 +267,7 @@ impl Vault {
                 let mut unit = opened.barrier.unit();
                 unit.expect_at::<Row>(&at, entry.revision);
                 unit.put(&at, &renewed.row).await?;
+                self.login_stands(opened, &mut unit, &entry.value).await?;
                 unit.note(self.note(caller, "lease.renewed", &accessor.to_string()));
                 match self.commit(opened, unit).await {
                     Ok(_) => {

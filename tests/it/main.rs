@@ -27,3 +27,4 @@ mod properties;
 mod sealing;
 mod synced;
 mod token;
+mod userpass;

@@ -1,7 +1,7 @@
 //! What is answered below `sys/`.
 
 use super::{Route, Verb, routes};
-use crate::http::{lease, mount, policy, system};
+use crate::http::{lease, mount, policy, system, userpass};
 
 pub const TABLE: &[Route] = routes! {
     public "seal-status" { Read => system::seal_status }
@@ -30,6 +30,8 @@ pub const TABLE: &[Route] = routes! {
     lease "policy/*name" {
         Read => policy::legacy_read, Write => policy::legacy_write, Delete => policy::delete,
     }
+    lease "locked-users" { Read => userpass::locked_users }
+    lease "locked-users/:accessor/unlock/:user" { Write => userpass::unlock_user }
     lease "leases/lookup" { Write => lease::lookup }
     lease "leases/renew" { Write => lease::renew }
     lease "leases/renew/*lease" { Write => lease::renew }

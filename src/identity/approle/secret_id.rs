@@ -24,6 +24,10 @@ impl DigestKey {
     pub fn new(random: [u8; 32]) -> Self {
         Self(random)
     }
+
+    pub(in crate::identity) fn hmac(&self) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, &self.0)
+    }
 }
 
 impl std::fmt::Debug for DigestKey {
@@ -41,7 +45,7 @@ const DIGEST_DOMAIN: &[u8] = b"strongroom/approle/secret-id/v1";
 /// The digest under which a secret id of `role` is found. For an unknown role it costs the same and
 /// finds nothing (P1).
 pub fn digest(key: &DigestKey, role: Option<&Role>, secret_id: &SecretText) -> Digest {
-    let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &key.0));
+    let mut mac = hmac::Context::with_key(&key.hmac());
     mac.update(DIGEST_DOMAIN);
     mac.update(&role.map_or([0; 16], |r| r.uid));
     mac.update(secret_id.expose().as_bytes());

@@ -27,11 +27,12 @@ impl Route {
 }
 
 /// Where a kind of mount stands in these tests, and its table in the server's source.
-const TABLES: [(&str, &str); 4] = [
+const TABLES: [(&str, &str); 5] = [
     ("sys", include_str!("../../../src/http/routes/system.rs")),
     ("secret", include_str!("../../../src/http/routes/kv.rs")),
     ("auth/token", include_str!("../../../src/http/routes/token.rs")),
     ("auth/approle", include_str!("../../../src/http/routes/approle.rs")),
+    ("auth/userpass", include_str!("../../../src/http/routes/userpass.rs")),
 ];
 
 pub fn all() -> Vec<Route> {
@@ -64,6 +65,7 @@ fn read(prefix: &str, source: &str) -> Vec<Route> {
 fn filled(pattern: &str) -> String {
     let segments = pattern.split('/').map(|segment| match segment {
         ":role" => "app",
+        ":user" => "bob",
         ":field" => "token-ttl",
         "*name" => "guarded",
         "*lease" => "auth/token/create/none",
