@@ -11,7 +11,8 @@
 //! * `input`: `k=v` pairs, `@file`, stdin, prompts
 //! * `output`: tables, JSON, one field
 //! * `error`: what went wrong and what to do, with its exit code
-//! * one file per group of commands: `audit`, `kv`, `lease`, `login`, `operator`, `policy`, `token`
+//! * one file per group of commands: `audit`, `kv`, `lease`, `login`, `operator`, `policy`, `token`,
+//!   `userpass`
 
 pub mod audit;
 pub mod client;
@@ -26,6 +27,7 @@ mod output;
 mod policy;
 mod prompt;
 mod token;
+mod userpass;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -125,6 +127,9 @@ pub enum Remote {
     /// Read and write policies
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Users who log in with a password
+    #[command(subcommand)]
+    Userpass(userpass::UserpassCommand),
     /// State of the server; seal and unseal
     #[command(subcommand)]
     Operator(operator::OperatorCommand),
@@ -154,6 +159,7 @@ pub fn run(command: Remote) -> ExitCode {
         Remote::Lease(command) => lease::run(command),
         Remote::Token(command) => token::run(command),
         Remote::Policy(command) => policy::run(command),
+        Remote::Userpass(command) => userpass::run(command),
         Remote::Operator(command) => operator::run(command),
     };
     match outcome {

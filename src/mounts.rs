@@ -65,7 +65,7 @@ pub struct Mount {
     /// Without `auth/`, with a trailing slash: `secret/`, `approle/`.
     pub path: String,
     pub kind: EngineKind,
-    /// `kv_f82cee77`: type and eight hex digits, as clients know them.
+    /// `kv_f82cee77`, `auth_approle_1b7f04c2`: type and eight hex digits, as clients know them.
     pub accessor: String,
     pub uuid: String,
     pub description: String,

@@ -25,8 +25,8 @@ pub struct LoginArgs {
     #[arg(long)]
     no_store: bool,
     /// The proof as KEY=VALUE, KEY=@FILE or KEY=- (approle: role_id, secret_id; userpass:
-    /// username, password); - alone reads a token from stdin. What is secret and missing is
-    /// asked for
+    /// password, and the user's name alone or as username); - alone reads a token from stdin. What
+    /// is secret and missing is asked for
     #[arg(value_name = "KEY=VALUE")]
     proof: Vec<String>,
     #[command(flatten)]
@@ -103,7 +103,15 @@ fn keep(
 impl LoginArgs {
     /// The pairs, without the line breaks that end files, and with the secret part asked for.
     fn proof(&self) -> Result<Object, CliError> {
-        let pairs = Input::new().pairs(&self.proof)?;
+        let mut proof = self.proof.clone();
+        // `login --method userpass bob`: a word alone is the user's name.
+        if let Some(first) = proof.first_mut().filter(|_| self.method == "userpass")
+            && !first.contains(['=', '@'])
+            && first != "-"
+        {
+            first.insert_str(0, "username=");
+        }
+        let pairs = Input::new().pairs(&proof)?;
         let mut proof: Object = pairs
             .into_iter()
             .map(|(key, value)| match serde_json::from_str::<String>(value.get()) {
@@ -118,6 +126,9 @@ impl LoginArgs {
         };
         if !proof.contains_key(public) {
             return Err(CliError::usage(format!("give {public}=…")));
+        }
+        if public == "username" && proof.get(public).is_some_and(|n| text_of(n).contains('/')) {
+            return Err(CliError::usage("a user's name has no slashes"));
         }
         if !proof.contains_key(secret) {
             proof.insert(secret.into(), json_text(prompt::secret(question)?.expose()));

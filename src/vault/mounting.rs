@@ -180,12 +180,16 @@ impl Vault {
     /// A mount with fresh ids.
     pub(super) fn new_mount(&self, path: &str, kind: EngineKind) -> Mount {
         let random = &self.ports.random;
+        let tree = match kind.plane() {
+            Plane::Auth => "auth_",
+            Plane::Secret => "",
+        };
         Mount {
             id: random.array(),
             plane: kind.plane(),
             path: path.to_owned(),
             kind,
-            accessor: format!("{}_{}", kind.type_name(), hex::encode(random.array::<4>())),
+            accessor: format!("{tree}{}_{}", kind.type_name(), hex::encode(random.array::<4>())),
             uuid: random.uuid(),
             description: String::new(),
             default_lease_ttl_seconds: 0,

@@ -133,7 +133,7 @@ impl Vault {
         }
     }
 
-    /// Counts a wrong guess and says what its answer is.
+    /// Counts a wrong guess and says what its answer is: that of the guess which locks, too.
     async fn count(
         &self,
         opened: &Opened,
@@ -145,13 +145,12 @@ impl Vault {
     ) -> Result<VaultError, VaultError> {
         let now = self.now();
         let counted = slot.failed(guessed, &Lockout::default(), now);
-        let locked = counted.is_locked(guessed, now);
         unit.put(at, &counted).await?;
-        if locked {
+        if counted.is_locked(guessed, now) {
             unit.note(self.note(attempt.caller, "userpass.locked", &guessed.name));
         }
         self.commit(opened, unit).await?;
-        Ok(if locked { locked_out() } else { VaultError::invalid(WRONG) })
+        Ok(VaultError::invalid(WRONG))
     }
 
     async fn admit_user(
