@@ -334,6 +334,16 @@ impl Server {
         let text = |v: &Value| v.as_str().unwrap().to_owned();
         (text(&role_id["data"]["role_id"]), text(&secret_id["data"]["secret_id"]))
     }
+
+    /// Makes a user who logs in with a password (and mounts the method where it is missing).
+    pub fn user(&self, name: &str, settings: Value) {
+        let root = self.root_token();
+        if self.get("sys/auth", Some(&root)).ok().get("userpass/").is_none() {
+            let mounted = self.post("sys/auth/userpass", &root, json!({ "type": "userpass" }));
+            assert_eq!(mounted.status, 204, "{mounted:?}");
+        }
+        assert_eq!(self.post(&format!("auth/userpass/users/{name}"), &root, settings).status, 204);
+    }
 }
 
 /// Programs that speak to the server.

@@ -18,6 +18,7 @@ fn server() -> (Server, String) {
     (server, root)
 }
 
+/// Creates a user or changes one.
 fn write(server: &Server, root: &str, name: &str, fields: Value) -> Response {
     server.post(&format!("auth/userpass/users/{name}"), root, fields)
 }

@@ -56,6 +56,7 @@ fn p16_p17_a_denied_path_is_denied_in_every_spelling_and_for_every_verb() {
     let server = Server::start();
     let root = server.root_token();
     server.role("app", json!({}));
+    server.user("bob", json!({"password": "pw"}));
     server.policy("guarded", "path \"nothing\" { capabilities = [\"read\"] }");
     for secret in ["some/thing", "some/other"] {
         server.post(&format!("secret/data/{secret}"), &root, json!({"data": {"k": "v"}})).ok();
@@ -70,7 +71,8 @@ fn p16_p17_a_denied_path_is_denied_in_every_spelling_and_for_every_verb() {
     let token = server.token(&["all-but"]);
     let state = || {
         let of = |path: &str| server.get(path, Some(&root)).ok()["data"].clone();
-        ["secret/data/some/thing", "auth/approle/role/app", "sys/policies/acl/guarded"].map(of)
+        let (secret, role) = ("secret/data/some/thing", "auth/approle/role/app");
+        [secret, role, "auth/userpass/users/bob", "sys/policies/acl/guarded"].map(of)
     };
     let before = state();
     // Fields that change something wherever they are taken.
@@ -200,6 +202,7 @@ fn p21_a_capability_grants_its_own_verb_and_no_other() {
 fn p22_p24_without_a_lease_every_other_route_is_closed_and_tells_nothing() {
     let server = Server::start();
     server.role("app", json!({}));
+    server.user("bob", json!({"password": "pw"}));
     let golden = include_str!("../../golden/public-routes.txt");
     let mut open = 0;
     for route in routes::all() {

@@ -15,6 +15,7 @@ fn p31_p51_every_request_has_exactly_one_entry_that_says_who_and_what_came_of_it
     let server = Server::start();
     let root = server.root_token();
     server.role("app", json!({}));
+    server.user("bob", json!({"password": "pw"}));
     server.policy("p", "path \"secret/data/a\" { capabilities = [\"read\"] }");
     let token = server.token(&["p", "default"]);
     let own = server.get("auth/token/lookup-self", Some(&token)).ok();
@@ -186,6 +187,7 @@ fn p32_p33_no_log_no_entry_no_error_and_no_file_shows_a_secret() {
     let root = server.root_token();
     let mut marks = Marks { sent: Vec::new() };
     let (role_id, _) = server.role("app", json!({}));
+    server.user("bob", json!({"password": "pw"}));
     let custom = marks.fresh();
     let made =
         server.post("auth/approle/role/app/custom-secret-id", &root, json!({"secret_id": custom}));

@@ -15,6 +15,7 @@ fn p03_root_is_attached_by_no_field_in_any_spelling() {
         "path \"*\" { capabilities = [\"create\", \"read\", \"update\", \"delete\", \"sudo\"] }",
     );
     server.role("app", json!({}));
+    server.user("bob", json!({"password": "pw"}));
     let admin = server.token(&["admin"]);
     for spelling in
         ["root", "ROOT", "Root", " root ", "\troot\n", "\u{a0}rOOt\u{2003}", "a,root", "root,"]
@@ -25,9 +26,14 @@ fn p03_root_is_attached_by_no_field_in_any_spelling() {
                 assert_eq!(answer.status, 400, "{path} {policies} {answer:?}");
             }
             for field in ["token_policies", "policies"] {
-                let path = "auth/approle/role/app";
-                let answer = server.post(path, &server.root_token(), json!({field: policies}));
-                assert_eq!(answer.status, 400, "{field} {policies} {answer:?}");
+                for path in [
+                    "auth/approle/role/app",
+                    "auth/userpass/users/bob",
+                    "auth/userpass/users/bob/policies",
+                ] {
+                    let answer = server.post(path, &server.root_token(), json!({field: policies}));
+                    assert_eq!(answer.status, 400, "{path} {field} {policies} {answer:?}");
+                }
             }
             for (field, body) in [("policies", "policies"), ("token-policies", "token_policies")] {
                 let path = format!("auth/approle/role/app/{field}");
