@@ -28,7 +28,7 @@ mod template;
 mod trie;
 
 pub use acl::{Acl, Decision, Reason, Request, RuleRef};
-pub use builtin::DEFAULT_POLICY_TEXT;
+pub use builtin::{DEFAULT_POLICY_TEXT, WRAPPING_POLICY_TEXT};
 pub use capability::{Capabilities, Operation};
 pub use explain::explain;
 pub use name::PolicyName;

@@ -2,4 +2,5 @@
 //! engine reads a store, a clock or a caller; `vault` fetches the records, asks the engine, and
 //! commits what it answers.
 
+pub mod cubbyhole;
 pub mod kv;

@@ -6,8 +6,11 @@
 //!   an answer stands on
 //! * one file a resource: `kv`, `token`, `approle`, `userpass`, `lease`, `policy`,
 //!   `mount`, `system`; `parameters`: fields that login methods share
+//! * one file a resource: `kv`, `token`, `approle`, `lease`, `policy`, `mount`, `system`,
+//!   `cubbyhole`, `wrapping`
 
 mod approle;
+mod cubbyhole;
 mod dispatch;
 mod index;
 mod kv;
@@ -22,6 +25,7 @@ mod serve;
 mod system;
 mod token;
 mod userpass;
+mod wrapping;
 
 pub use serve::{admin, network};
 

@@ -29,7 +29,7 @@ pub use check::{Client, Recheck, Refusal, Standing, Verified, check};
 pub use cutoffs::{Cutoff, Cutoffs, Subject};
 pub use grant::{GrantRequest, Granted, Held, Origin, grant};
 pub use networks::intersect;
-pub use policies::canonical_set;
+pub use policies::{canonical_set, is_wrapping};
 pub use renew::{Renewed, renew};
 pub use row::{Attribution, Kind, Row};
 pub use ttl::{TtlLimits, duration_text};

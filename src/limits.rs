@@ -115,6 +115,18 @@ pub const KV_VERSION_EVENTS_MAX: usize = 16;
 /// removes: what a commit holds beside head, names and guards.
 pub const KV_VERSIONS_CHANGED_MAX: usize = 90;
 
+/// Everything in the cubbyhole of one lease, names included, bytes.
+pub const CUBBYHOLE_BYTES_MAX: usize = 512 << 10;
+/// Entries in the cubbyhole of one lease.
+pub const CUBBYHOLE_ENTRIES_MAX: usize = 1_000;
+/// An answer that can be wrapped, bytes (a secret of the largest size, with room; sealed and padded
+/// it fits a commit).
+pub const WRAPPED_ANSWER_BYTES_MAX: usize = 768 << 10;
+/// The shortest life of a wrapping token.
+pub const WRAP_TTL_MIN: Duration = Duration::from_secs(1);
+/// The longest life of a wrapping token: 32 days, the longest that leases of Vault live by default.
+pub const WRAP_TTL_MAX: Duration = Duration::from_secs(32 * 24 * 60 * 60);
+
 /// Life of a lease when neither role nor mount says otherwise.
 pub const LEASE_TTL_DEFAULT: Duration = Duration::from_secs(15 * 60);
 /// Renewable up to this when neither role nor mount says otherwise.

@@ -28,6 +28,7 @@ pub enum EngineKind {
     Token,
     AppRole,
     Userpass,
+    Cubbyhole,
 }
 
 impl EngineKind {
@@ -39,20 +40,21 @@ impl EngineKind {
             EngineKind::Token => "token",
             EngineKind::AppRole => "approle",
             EngineKind::Userpass => "userpass",
+            EngineKind::Cubbyhole => "cubbyhole",
         }
     }
 
     /// The plane it can be mounted in.
     pub fn plane(self) -> Plane {
         match self {
-            EngineKind::System | EngineKind::Kv2 => Plane::Secret,
+            EngineKind::System | EngineKind::Kv2 | EngineKind::Cubbyhole => Plane::Secret,
             EngineKind::Token | EngineKind::AppRole | EngineKind::Userpass => Plane::Auth,
         }
     }
 
     /// Mounts that the vault makes itself; they can't be disabled, moved or mounted again.
     pub fn is_builtin(self) -> bool {
-        matches!(self, EngineKind::System | EngineKind::Token)
+        matches!(self, EngineKind::System | EngineKind::Token | EngineKind::Cubbyhole)
     }
 }
 

@@ -4,10 +4,13 @@
 //! * `turn`: the door-guard, the only way to an answer; `verify`: from a token to a lease
 //! * `lifecycle`: initialise, open, seal; `opened`: what exists only while open
 //! * `kv`, `tokens`, `renewals`, `cutting`, `leases`, `approle`, `userpass`, `policies`, `mounting`, `system`: the verbs
+//! * `kv`, `tokens`, `cutting`, `leases`, `approle`, `policies`, `mounting`, `system`,
+//!   `cubbyhole`, `wrapping`: the verbs
 //! * `jobs`: work without a caller
 //! * `records`: which types are sealed where
 
 mod approle;
+mod cubbyhole;
 mod cutting;
 mod entities;
 mod error;
@@ -25,6 +28,7 @@ mod tokens;
 mod turn;
 mod userpass;
 mod verify;
+mod wrapping;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +56,7 @@ pub use system::Preflight;
 pub use tokens::{Issued, LeaseView, RenewedLease, Target, TokenWish};
 pub use turn::{Admitted, Answer, Ask, Caller, Fields, Session, Turn};
 pub use userpass::{LockedOut, PasswordChange};
+pub use wrapping::{Made, Presented, ToWrap, Wrapping};
 
 /// Tries of a guarded change before a caller is told that the record is contended.
 const TRIES: usize = 64;

@@ -1,5 +1,6 @@
-//! The text of the `default` policy, which every lease has unless it declines. An operator may
-//! edit it; the built-in text counts until then.
+//! The texts of the built-in policies. `default` is what every lease has unless it declines; an
+//! operator may edit it, and the built-in text counts until then. `response-wrapping` is what
+//! wrapping tokens have, and nobody edits it.
 
 /// What a lease may always do: manage itself and its own cubbyhole, use leases and wrapping
 /// tokens it knows, ask what it may do. The rules are those that Vault's clients rely on.
@@ -68,5 +69,18 @@ path "sys/tools/hash/*" {
 # Sign-in with this vault as OpenID provider
 path "identity/oidc/provider/+/authorize" {
   capabilities = ["read", "update"]
+}
+"#;
+
+/// What a wrapping token may do: give out what it holds, once, by the endpoint of today or by the
+/// old one; and be thrown away unread. The rules are those that Vault's clients rely on.
+pub const WRAPPING_POLICY_TEXT: &str = r#"path "cubbyhole/response" {
+  capabilities = ["read"]
+}
+path "sys/wrapping/unwrap" {
+  capabilities = ["update"]
+}
+path "auth/token/revoke-self" {
+  capabilities = ["update"]
 }
 "#;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::PolicyError;
 use crate::limits::NAME_BYTES_MAX;
 
-const UNASSIGNABLE: [&str; 2] = ["response-wrapping", "control-group"];
+const UNASSIGNABLE: [&str; 2] = [PolicyName::WRAPPING, "control-group"];
 
 /// A policy name: trimmed, lower case, not empty, without control characters and commas (a comma
 /// separates names in requests).
@@ -18,6 +18,8 @@ pub struct PolicyName(String);
 impl PolicyName {
     pub const ROOT: &'static str = "root";
     pub const DEFAULT: &'static str = "default";
+    /// The one policy of wrapping tokens.
+    pub const WRAPPING: &'static str = "response-wrapping";
 
     /// The one spelling of a name, for comparisons; whether there can be such a policy is not asked.
     pub fn spelling(text: &str) -> String {
@@ -66,6 +68,10 @@ impl PolicyName {
         Self(Self::DEFAULT.to_owned())
     }
 
+    pub fn wrapping() -> Self {
+        Self(Self::WRAPPING.to_owned())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -76,7 +82,7 @@ impl PolicyName {
 
     /// Whether a document of this name may be written (`default` may be edited, as in Vault).
     pub fn is_writable(&self) -> bool {
-        !self.is_root()
+        !self.is_root() && self.0 != Self::WRAPPING
     }
 
     /// False for the policies of internal leases, which no request attaches to anything (P3).
@@ -85,7 +91,7 @@ impl PolicyName {
     }
 
     pub fn is_deletable(&self) -> bool {
-        !self.is_root() && self.0 != Self::DEFAULT
+        self.is_writable() && self.0 != Self::DEFAULT
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::builtin::WRAPPING_POLICY_TEXT;
 use super::hcl;
 use super::parameters::ParameterRules;
 use super::template::PathTemplate;
@@ -110,6 +111,15 @@ impl Policy {
         if text.len() > POLICY_BYTES_MAX {
             return Err(PolicyError::TooLong);
         }
+        Self::decoded(name, text)
+    }
+
+    /// That of wrapping tokens, which no request writes.
+    pub fn wrapping() -> Result<Self, PolicyError> {
+        Self::decoded(PolicyName::wrapping(), WRAPPING_POLICY_TEXT)
+    }
+
+    fn decoded(name: PolicyName, text: &str) -> Result<Self, PolicyError> {
         let rules = decode::rules(hcl::parse(text)?)?;
         Ok(Self { name, text: text.to_owned(), rules })
     }

@@ -202,6 +202,7 @@ async fn prepare_dev(
         client: None,
         request_id: vault.random().uuid(),
         trace_id: String::new(),
+        wrap_ttl: None,
         received: vault.clock().boot(),
     };
     let failed = |e: VaultError| AppError::new(format!("dev could not prepare the vault: {e}"));

@@ -104,6 +104,9 @@ pub struct Draft<'a> {
     /// When the request arrived; the duration counts from here.
     pub started: BootTime,
     pub who: Who<'a>,
+    /// Accessor of the wrapping token that is made, unwrapped or looked up, where that is not the
+    /// caller's own lease; empty if there is none.
+    pub wrapping: &'a str,
 }
 
 /// How it ended.
@@ -142,6 +145,7 @@ pub(super) fn encode_request(out: &mut Vec<u8>, draft: &Draft<'_>) {
     optional(&mut o, "mount", draft.mount);
     o.text("decision", draft.decision.text(), AUDIT_CODE_BYTES_MAX);
     optional(&mut o, "rule", draft.rule);
+    optional(&mut o, "wrapping", draft.wrapping);
     optional(&mut o, "trace_id", draft.trace_id);
 }
 

@@ -13,7 +13,7 @@ use crate::identity::approle::{NewSecretId, Role, RoleUpdate, SecretId};
 use crate::identity::{TokenParametersUpdate, TokenType};
 use crate::lease::Subject;
 use crate::sensitive::SecretText;
-use crate::vault::{NewSecret, SecretIdRef, VaultError};
+use crate::vault::{Made, NewSecret, SecretIdRef, VaultError};
 use crate::wire::approle::{
     self as shapes, SecretIdLookup, SecretIdMade, UnknownAccessor, ZERO_TIME,
 };
@@ -212,6 +212,11 @@ async fn make(ctx: &Ctx, custom: Option<SecretText>) -> Outcome {
     let answer =
         ctx.vault.approle_secret_id_create(&ctx.caller, mount, ask, name, custom, wish).await;
     let NewSecret { secret_id, record } = settle(answer)?;
+    let made = ctx.mount.clone().map(|mount| Made::SecretId {
+        mount,
+        role_uid: record.role_uid,
+        accessor: record.accessor.clone(),
+    });
     let shape = SecretIdMade {
         secret_id: secret_id.expose().to_owned(),
         secret_id_accessor: record.accessor,
@@ -220,7 +225,7 @@ async fn make(ctx: &Ctx, custom: Option<SecretText>) -> Outcome {
     };
     let warnings = ctx.body.warnings(SECRET_ID_FIELDS, &["role_name"]);
     let envelope = Envelope::new(&ctx.caller.request_id).shape(&shape).warn(warnings);
-    Ok(Reply::envelope(&envelope))
+    Ok(Reply { made, ..Reply::envelope(&envelope) })
 }
 
 /// A JSON object in a string, as the dialect has it.

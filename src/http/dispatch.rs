@@ -13,11 +13,12 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use super::reply::{Reply, Stop, body_refusal, released};
 use super::request::{Ctx, Verb, header_text, token, trace_id};
 use super::serve::Peer;
-use super::{index, routes, system};
+use super::{index, routes, system, wrapping};
 use crate::limits;
 use crate::mounts::EngineKind;
 use crate::path::RequestPath;
 use crate::vault::{Caller, Vault, VaultError};
+use crate::wire::duration::{format_short, parse_field};
 use crate::wire::json::Body;
 use crate::wire::kv::TRAILING_SLASH;
 
@@ -136,11 +137,15 @@ async fn prepare(
         };
         return Err((caller, Refusal::new(StatusCode::TOO_MANY_REQUESTS, error)));
     }
+    let wrap_ttl = match wrap_ttl(&incoming.headers) {
+        Ok(ttl) => ttl,
+        Err(refusal) => return Err((caller, refusal)),
+    };
     match check(vault, &caller, incoming, raw, body).await {
         Err(refusal) => Err((caller, refusal)),
         Ok((verb, path, query, body, admin)) => Ok(Ctx {
             vault: vault.clone(),
-            caller,
+            caller: Caller { wrap_ttl, ..caller },
             verb,
             path,
             captured: Vec::new(),
@@ -171,11 +176,6 @@ async fn check(
     {
         let error = VaultError::invalid("namespace not found");
         return Err(Refusal::new(StatusCode::NOT_FOUND, error));
-    }
-    if !all_among(headers, "x-vault-wrap-ttl", &["", "0", "0s"]) {
-        return Err(Refusal::bad(
-            "response wrapping is not offered by this server; send the request without X-Vault-Wrap-TTL",
-        ));
     }
     let path = RequestPath::parse(raw).map_err(|e| Refusal::bad(e.to_string()))?;
     let content_type = header_text(headers, header::CONTENT_TYPE.as_str());
@@ -244,9 +244,10 @@ async fn read(body: HttpBody, bytes_max: usize) -> Result<bytes::Bytes, Refusal>
 /// commit would stand, and what makes it count in this process (a cutoff, a warm lease forgotten,
 /// policies read anew) would not happen. So changes run on a task of their own.
 async fn to_the_end(ctx: Ctx) -> Reply {
+    let changes = ctx.caller.wrap_ttl.is_some() || ctx.path.as_str() == wrapping::OLD_UNWRAP;
     match ctx.verb {
-        Verb::Read | Verb::List | Verb::Scan => handle(ctx).await,
-        Verb::Write | Verb::Patch | Verb::Delete => {
+        Verb::Read | Verb::List | Verb::Scan if !changes => handle(ctx).await,
+        _ => {
             // A panic (its permit has recorded `aborted`) is this request's alone.
             tokio::spawn(handle(ctx))
                 .await
@@ -257,6 +258,12 @@ async fn to_the_end(ctx: Ctx) -> Reply {
 
 /// A request whose path and fields are in order.
 async fn handle(mut ctx: Ctx) -> Reply {
+    let (reply, public) = answered(&mut ctx).await;
+    wrapping::wrapped(&ctx, public, reply).await
+}
+
+/// The answer as it is without wrapping, and whether its route needs no lease.
+async fn answered(ctx: &mut Ctx) -> (Reply, bool) {
     let mut rest = String::new();
     let found = match ctx.path.as_str() {
         "sys" => None,
@@ -266,14 +273,14 @@ async fn handle(mut ctx: Ctx) -> Reply {
         }
         path => match ctx.vault.opened() {
             // Closed: whatever the path, the use case says so.
-            Err(_) => return closed(&ctx).await,
+            Err(_) => return (closed(ctx).await, false),
             Ok(opened) => match opened.resolve(path) {
                 None => {
                     let shown = match ctx.verb {
                         Verb::List | Verb::Scan => format!("{path}/"),
                         _ => path.to_owned(),
                     };
-                    return unrouted(&ctx, VaultError::NoRoute(shown)).await;
+                    return (unrouted(ctx, VaultError::NoRoute(shown)).await, false);
                 }
                 Some(resolved) => {
                     let table = routes::below(resolved.mount.kind);
@@ -301,10 +308,10 @@ async fn handle(mut ctx: Ctx) -> Reply {
                 let prefix = before.strip_suffix(rest.as_str()).unwrap_or_default();
                 ctx.also = RequestPath::from_decoded(&format!("{prefix}{folded}")).ok();
             }
-            (handler)(&ctx).await
+            (handler)(ctx).await
         }
     };
-    match outcome {
+    let reply = match outcome {
         Ok(reply) | Err(Stop::Reply(reply)) => reply,
         Err(Stop::Bad(error)) if public => {
             let wordless = matches!(error, VaultError::UnsupportedOperation);
@@ -317,8 +324,9 @@ async fn handle(mut ctx: Ctx) -> Reply {
             }
         }
         // Those without a lease, or without the right, learn that before what else is wrong.
-        Err(Stop::Bad(error)) => unrouted(&ctx, error).await,
-    }
+        Err(Stop::Bad(error)) => unrouted(ctx, error).await,
+    };
+    (reply, public)
 }
 
 async fn unrouted(ctx: &Ctx, error: VaultError) -> Reply {
@@ -347,8 +355,31 @@ fn caller(vault: &Vault, headers: &HeaderMap, peer: Peer) -> Caller {
         client,
         request_id: vault.random().public_uuid(),
         trace_id: trace_id(headers),
+        wrap_ttl: None,
         received: vault.clock().boot(),
     }
+}
+
+/// How long the answer is to be kept wrapped; `None` where that is not asked for.
+fn wrap_ttl(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
+    let mut values = headers.get_all("x-vault-wrap-ttl").iter();
+    let Some(first) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Refusal::bad("X-Vault-Wrap-TTL was sent more than once; send it once"));
+    }
+    let bad = |why: &str| Refusal::bad(format!("error parsing X-Vault-Wrap-TTL header: {why}"));
+    let text = first.to_str().map_err(|_| bad("it is no text"))?;
+    let nanos = parse_field(text.trim()).map_err(|error| bad(&error.to_string()))?;
+    let nanos = u64::try_from(nanos).map_err(|_| bad("requested wrap ttl cannot be negative"))?;
+    let ttl = Duration::from_nanos(nanos);
+    if ttl.is_zero() {
+        return Ok(None);
+    }
+    if !(limits::WRAP_TTL_MIN..=limits::WRAP_TTL_MAX).contains(&ttl) {
+        let (min, max) = (format_short(limits::WRAP_TTL_MIN), format_short(limits::WRAP_TTL_MAX));
+        return Err(bad(&format!("requested wrap ttl must be from {min} to {max}")));
+    }
+    Ok(Some(ttl))
 }
 
 /// Whether every header of that name has one of these values, also repeated ones and those that

@@ -173,6 +173,7 @@ fn description(mount: &Mount) -> String {
         (EngineKind::System, "") => {
             "system endpoints used for control, policy and debugging".into()
         }
+        (EngineKind::Cubbyhole, "") => "per-token private secret storage".into(),
         (_, own) => own.to_owned(),
     }
 }
@@ -201,6 +202,7 @@ pub fn mount_shape(mount: &Mount) -> shapes::Mount {
         running_plugin_version: format!("v{}+builtin.vault", super::DIALECT_VERSION),
         kind: mount.kind.type_name().into(),
         uuid: mount.uuid.clone(),
+        local: mount.kind == EngineKind::Cubbyhole,
         ..shapes::Mount::default()
     }
 }

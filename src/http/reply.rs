@@ -4,7 +4,7 @@ use axum::body::Body as HttpBody;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 
 use crate::audit::Unavailable;
-use crate::vault::{Answer, VaultError};
+use crate::vault::{Answer, Made, VaultError};
 use crate::wire::envelope::{Auth, Data, Envelope, errors_text, multi_error};
 use crate::wire::json::{BodyError, FieldError};
 use crate::wire::kv::RequestError;
@@ -16,6 +16,8 @@ pub struct Reply {
     pub retry_after_seconds: Option<u64>,
     /// Tells the state it stands on: enveloped answers and those without a body.
     pub indexed: bool,
+    /// What the answer hands over, to be taken back if it can't be wrapped as was asked.
+    pub made: Option<Made>,
 }
 
 /// Why a handler did not come to its answer.
@@ -65,7 +67,19 @@ pub fn released<T>(answer: Answer<T>) -> Result<Result<T, VaultError>, Stop> {
 
 impl Reply {
     pub fn text(status: StatusCode, body: String) -> Self {
-        Self { status, body, retry_after_seconds: None, indexed: false }
+        Self { status, body, retry_after_seconds: None, indexed: false, made: None }
+    }
+
+    pub fn making(mut self, made: Made) -> Self {
+        self.made = Some(made);
+        self
+    }
+
+    pub fn of_stop(stop: Stop) -> Self {
+        match stop {
+            Stop::Reply(reply) => reply,
+            Stop::Bad(error) => Self::error(&error),
+        }
     }
 
     pub fn empty() -> Self {
@@ -147,6 +161,7 @@ impl Reply {
             body: errors_text(&[unavailable.to_string()]),
             retry_after_seconds: Some(1),
             indexed: false,
+            made: None,
         }
     }
 

@@ -3,6 +3,7 @@
 //! vault knows in any case of letters. One file a kind of mount.
 
 mod approle;
+mod cubbyhole;
 mod kv;
 mod system;
 mod token;
@@ -59,6 +60,7 @@ pub fn below(kind: EngineKind) -> &'static [Route] {
         EngineKind::Token => token::TABLE,
         EngineKind::AppRole => approle::TABLE,
         EngineKind::Userpass => userpass::TABLE,
+        EngineKind::Cubbyhole => cubbyhole::TABLE,
     }
 }
 
@@ -70,6 +72,7 @@ pub const ALL: &[(&str, &[Route])] = &[
     ("auth/token", token::TABLE),
     ("auth/APPROLE", approle::TABLE),
     ("auth/USERPASS", userpass::TABLE),
+    ("cubbyhole", cubbyhole::TABLE),
 ];
 
 /// The first pattern that fits; tables have the exact before the general.

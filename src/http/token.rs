@@ -9,7 +9,7 @@ use super::request::Ctx;
 use crate::access::Operation;
 use crate::lease::{Kind, Row};
 use crate::sensitive::SecretText;
-use crate::vault::{Issued, LeaseView, RenewedLease, Target, TokenWish, VaultError};
+use crate::vault::{Issued, LeaseView, Made, RenewedLease, Target, TokenWish, VaultError};
 use crate::wire::envelope::{Auth, Envelope};
 use crate::wire::json::Body;
 use crate::wire::kv::{Keys, none_if_empty};
@@ -122,6 +122,7 @@ pub fn issued_reply(ctx: &Ctx, issued: Issued, mut warnings: Vec<String>) -> Rep
     warnings.extend(issued.warnings);
     let token = issued.token.expose().to_owned();
     Reply::auth(&ctx.caller.request_id, auth(token, &issued.row, issued.ttl), warnings)
+        .making(Made::Lease(issued.row.accessor))
 }
 
 fn auth(client_token: String, row: &Row, ttl: Duration) -> Auth {

@@ -45,6 +45,9 @@ pub enum Origin<'a> {
     Init,
     /// A login method vouched for the principal; `root` is refused.
     Login,
+    /// A wrapped answer: one use, the policy of wrapping tokens, bound to nobody. Nothing else has
+    /// that policy.
+    Wrapping,
     /// A child of the caller's lease: narrower or equal, and it dies with the parent.
     Child(&'a Held),
     /// A lease of its own that the caller's lease asked for. Narrowings, networks and certificate
@@ -233,7 +236,7 @@ pub fn grant(
 impl Origin<'_> {
     fn caller(&self) -> Option<&Held> {
         match self {
-            Origin::Init | Origin::Login => None,
+            Origin::Init | Origin::Login | Origin::Wrapping => None,
             Origin::Child(held) | Origin::Orphan(held) => Some(held),
         }
     }

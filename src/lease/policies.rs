@@ -30,6 +30,11 @@ pub fn canonical_set<S: AsRef<str>>(names: &[S]) -> Result<Vec<String>, LeaseErr
     Ok(set.into_iter().collect())
 }
 
+/// Whether a lease with these policies is a wrapping token.
+pub fn is_wrapping(policies: &[String]) -> bool {
+    policies.iter().any(|p| p == PolicyName::WRAPPING)
+}
+
 pub(super) fn is_root(policies: &[String]) -> bool {
     policies.iter().any(|p| p == PolicyName::ROOT)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::lifecycle::Phase;
 use super::{Vault, VaultError};
 use crate::barrier::{Address, MountId, kinds};
+use crate::engines::cubbyhole::{Cubbyhole, WrappedAnswer};
 use crate::lease::{Accessor, Cutoff, Cutoffs, Row};
 
 /// How often the vault looks at itself.
@@ -65,7 +66,7 @@ impl Vault {
         }
     }
 
-    /// Drops whole buckets of ended leases, and cutoffs that no lease can be older than.
+    /// Drops whole buckets of ended leases with all that they kept, and cutoffs that no lease can be older than.
     async fn tidy(&self) -> Result<(), VaultError> {
         let Some(opened) = self.opened.load_full() else { return Ok(()) };
         let now = self.now();
@@ -77,6 +78,8 @@ impl Vault {
             }
             let mut unit = opened.barrier.unit();
             unit.close_bucket::<Row>(MountId::SYSTEM, bucket);
+            unit.close_bucket::<Cubbyhole>(MountId::SYSTEM, bucket);
+            unit.close_bucket::<WrappedAnswer>(MountId::SYSTEM, bucket);
             self.commit(&opened, unit).await?;
         }
         let max = crate::limits::DIRECTORY_CHILDREN_MAX;

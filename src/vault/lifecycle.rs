@@ -20,6 +20,13 @@ use crate::path::RequestPath;
 use crate::sensitive::SecretText;
 use crate::store::ReadLevel;
 
+/// The mounts that every vault has.
+const BUILTIN: [(&str, EngineKind); 3] = [
+    ("sys/", EngineKind::System),
+    ("token/", EngineKind::Token),
+    ("cubbyhole/", EngineKind::Cubbyhole),
+];
+
 /// Why the vault is closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -152,21 +159,28 @@ impl Vault {
         Ok(())
     }
 
-    /// The mounts that every vault has. Put where none is: also completes an initialisation that
-    /// a crash cut in half.
+    /// The mounts that every vault has. Put where they are not: also completes an initialisation
+    /// that a crash cut in half, and a vault of an older build.
     async fn ensure_mount_table(&self, barrier: &Arc<Barrier>) -> Result<(), VaultError> {
         let at = mount_table();
-        if barrier.read_fresh::<Table>(&at).await?.is_some() {
+        let current = barrier.read_fresh::<Table>(&at).await?;
+        let revision = current.as_ref().map(|entry| entry.revision);
+        let mut table = current.map(|entry| entry.value).unwrap_or_default();
+        let missing: Vec<_> =
+            BUILTIN.iter().filter(|(_, kind)| table.builtin(*kind).is_none()).collect();
+        if missing.is_empty() {
             return Ok(());
         }
-        let mut table = Table::default();
-        for (path, kind) in [("sys/", EngineKind::System), ("token/", EngineKind::Token)] {
+        for (path, kind) in missing {
             table
-                .add(self.new_mount(path, kind))
+                .add(self.new_mount(path, *kind))
                 .map_err(|e| VaultError::Internal(e.to_string()))?;
         }
         let mut unit = barrier.unit();
-        unit.expect_absent::<Table>(&at);
+        match revision {
+            Some(revision) => unit.expect_at::<Table>(&at, revision),
+            None => unit.expect_absent::<Table>(&at),
+        }
         unit.put(&at, &table).await?;
         unit.commit().await?;
         Ok(())

@@ -11,7 +11,9 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::VaultError;
 use super::records::{PolicyRecord, mount_table, policy_leaf};
-use crate::access::{Acl, DEFAULT_POLICY_TEXT, Policy, PolicyName, TemplateValues};
+use crate::access::{
+    Acl, DEFAULT_POLICY_TEXT, Policy, PolicyName, TemplateValues, WRAPPING_POLICY_TEXT,
+};
 use crate::barrier::{Address, Barrier, MountId, kinds};
 use crate::clock::Timestamp;
 use crate::jwt::{Expect, KeySet};
@@ -209,6 +211,12 @@ impl Policies {
         };
         let root = (Arc::new(Policy::root()), record(PolicyName::ROOT, ""));
         by_name.insert(PolicyName::ROOT.into(), root);
+        // Whatever was stored under that name: what wrapping tokens may do is not configuration.
+        by_name.remove(PolicyName::WRAPPING);
+        if let Ok(policy) = Policy::wrapping() {
+            let record = record(PolicyName::WRAPPING, WRAPPING_POLICY_TEXT);
+            by_name.insert(PolicyName::WRAPPING.into(), (Arc::new(policy), record));
+        }
         if !by_name.contains_key(PolicyName::DEFAULT)
             && let Ok(policy) = Policy::parse(PolicyName::default_policy(), DEFAULT_POLICY_TEXT)
         {
@@ -226,14 +234,15 @@ impl Policies {
         self.by_name.get(name).map(|(_, record)| record)
     }
 
+    /// Those that people deal with: not that of wrapping tokens.
     pub fn names(&self) -> Vec<String> {
-        self.by_name.keys().cloned().collect()
+        self.by_name.keys().filter(|name| *name != PolicyName::WRAPPING).cloned().collect()
     }
 }
 
-/// The version of a policy that nobody wrote: `default` counts as written once.
+/// The version of a policy that nobody wrote: one with a text counts as written once.
 pub fn built_in_version(name: &str) -> u64 {
-    u64::from(name == PolicyName::DEFAULT)
+    u64::from(name == PolicyName::DEFAULT || name == PolicyName::WRAPPING)
 }
 
 /// The leaf under which a policy stands in the tree of policies, and its address.

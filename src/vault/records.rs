@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::approle::{AccessorRecord, RoleIdRecord};
 use crate::barrier::{Address, Kind, MountId, Record, kinds};
+use crate::engines::cubbyhole::{Cubbyhole, WrappedAnswer};
 use crate::engines::kv;
 use crate::identity::approle::{DigestKey, Role, SecretId};
 use crate::identity::userpass::{LockoutSlot, User};
@@ -64,6 +65,18 @@ impl Record for Row {
 
 impl Record for Cutoff {
     const KIND: Kind = kinds::CUTOFF;
+    const SCHEMA: u8 = 1;
+}
+
+/// Stands where its lease's row does, so it goes with the lease's bucket.
+impl Record for Cubbyhole {
+    const KIND: Kind = kinds::CUBBYHOLE;
+    const SCHEMA: u8 = 1;
+}
+
+/// As the cubbyhole, for a wrapping token.
+impl Record for WrappedAnswer {
+    const KIND: Kind = kinds::WRAPPED_ANSWER;
     const SCHEMA: u8 = 1;
 }
 

@@ -11,6 +11,7 @@ use super::{TRIES, Vault, VaultError};
 use crate::access::PolicyName;
 use crate::audit;
 use crate::barrier::{Entry, Unit};
+use crate::engines::cubbyhole::{Cubbyhole, WrappedAnswer};
 use crate::jwt::{JwtError, SigningInput};
 use crate::lease::{
     Accessor, Client, Cutoff, GrantRequest, Granted, Held, LeaseError, Origin, Row, Subject,
@@ -321,6 +322,9 @@ impl Vault {
             let mut unit = opened.barrier.unit();
             unit.expect_at::<Row>(&at, entry.revision);
             unit.put(&at, &entry.value.revoke()).await?;
+            // What only its holder could read goes with it.
+            unit.delete::<Cubbyhole>(&at);
+            unit.delete::<WrappedAnswer>(&at);
             let mut cutoff = None;
             if entry.value.has_children && !keep_children {
                 // No descendant outlives its parent's hard end, so neither need this.
@@ -354,9 +358,7 @@ impl Vault {
         let opened = &session.opened;
         let (accessor, missing) = match target {
             Target::Own => (session.held.claims.jti, "bad token"),
-            Target::Token(token) => {
-                (self.verify_other(opened, token.expose()).await?.jti, "bad token")
-            }
+            Target::Token(token) => (self.verify_other(opened, token.expose())?.jti, "bad token"),
             Target::Accessor(text) => {
                 let parsed = text.parse::<Accessor>();
                 (parsed.map_err(|_| VaultError::invalid(INVALID_ACCESSOR))?, INVALID_ACCESSOR)
@@ -369,7 +371,8 @@ impl Vault {
         Ok((accessor, self.standing_row(opened, accessor, missing).await?))
     }
 
-    async fn standing_row(
+    /// The row of a lease that stands, fresh from the store.
+    pub(super) async fn standing_row(
         &self,
         opened: &Opened,
         accessor: Accessor,

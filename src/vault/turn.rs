@@ -13,7 +13,7 @@ use super::{Vault, VaultError};
 use crate::access::{Acl, Operation, Request};
 use crate::audit::{Decision, Draft, Kind, Outcome, Permit, Recorded, Unavailable, Who};
 use crate::clock::BootTime;
-use crate::lease::Verified;
+use crate::lease::{Accessor, Verified, is_wrapping};
 use crate::path::RequestPath;
 use crate::sensitive::SecretText;
 
@@ -32,6 +32,8 @@ pub struct Caller {
     pub request_id: String,
     /// W3C trace id; empty if there is none.
     pub trace_id: String,
+    /// The answer is to be wrapped, for so long; policies are asked about it on every path.
+    pub wrap_ttl: Option<Duration>,
     pub received: BootTime,
 }
 
@@ -51,7 +53,6 @@ pub struct Ask<'a> {
     also: Option<&'a RequestPath>,
     /// For policies with parameter rules.
     pub parameters: Option<&'a dyn Fields>,
-    pub wrap_ttl: Option<Duration>,
     /// Endpoints of operators need the `sudo` capability besides.
     sudo: bool,
     /// Waits until its entry is on disk. Reads need not.
@@ -59,6 +60,8 @@ pub struct Ask<'a> {
     version: Option<u64>,
     kind: Kind,
     for_anyone: bool,
+    /// The wrapping token that it is about, for the log.
+    wrapping: Option<Accessor>,
 }
 
 impl<'a> Ask<'a> {
@@ -69,12 +72,12 @@ impl<'a> Ask<'a> {
             path,
             also: None,
             parameters: None,
-            wrap_ttl: None,
             sudo: false,
             durable,
             version: None,
             kind: Kind::Request,
             for_anyone: false,
+            wrapping: None,
         }
     }
 
@@ -109,6 +112,11 @@ impl<'a> Ask<'a> {
         self
     }
 
+    pub fn about(mut self, wrapping: Option<Accessor>) -> Self {
+        self.wrapping = wrapping;
+        self
+    }
+
     pub fn kind(mut self, kind: Kind) -> Self {
         self.kind = kind;
         self
@@ -120,6 +128,7 @@ pub struct Session {
     pub opened: Arc<Opened>,
     pub held: Arc<Verified>,
     pub acl: Arc<Acl>,
+    wrap_ttl: Option<Duration>,
 }
 
 /// A request that stands in the log's promise.
@@ -161,6 +170,11 @@ impl Turn {
 }
 
 impl Session {
+    /// Whether this is a wrapping token, which its own policy alone speaks for.
+    pub fn is_wrapping(&self) -> bool {
+        is_wrapping(&self.held.claims.pol)
+    }
+
     /// Whether the deciding rule also grants `sudo`.
     pub fn has_sudo(&self, ask: &Ask<'_>) -> bool {
         let decision = self.decision(ask);
@@ -186,7 +200,7 @@ impl Session {
                 operation: ask.operation,
                 path: path.as_str(),
                 parameters,
-                wrap_ttl: ask.wrap_ttl,
+                wrap_ttl: self.wrap_ttl,
             })
         };
         let decision = of(ask.path);
@@ -207,7 +221,7 @@ impl Vault {
         let token = caller.token.as_ref().ok_or(VaultError::Unauthenticated)?;
         let held = self.authenticate(&opened, token.expose(), caller.client).await?;
         let acl = opened.acl_of(&held.claims.pol, self.now());
-        Ok(Session { opened, held, acl })
+        Ok(Session { opened, held, acl, wrap_ttl: caller.wrap_ttl })
     }
 
     /// Decides and reserves: from here on the request stands in the log.
@@ -219,6 +233,8 @@ impl Vault {
     ) -> Admitted {
         let mut draft = draft(caller, ask.operation.as_str(), ask.path.as_str(), ask.kind);
         draft.version = ask.version;
+        let wrapping = ask.wrapping.map(|a| a.to_string()).unwrap_or_default();
+        draft.wrapping = &wrapping;
         let reserve = |draft: &Draft<'_>| -> Result<Turn, Unavailable> {
             let permit = self.ports.audit.reserve(draft)?;
             Ok(Turn { permit, durable: ask.durable || self.settings.audit_strict })
@@ -240,7 +256,7 @@ impl Vault {
         draft.rule = &rule;
         let narrow =
             session.held.claims.permits(ask.path.as_str(), ask.operation.as_str(), caller.client);
-        let granted = ask.for_anyone || decision.allowed;
+        let granted = (ask.for_anyone && !session.is_wrapping()) || decision.allowed;
         let allowed = granted && narrow && (!ask.sudo || decision.sudo);
         draft.decision = if allowed { Decision::Allow } else { Decision::Deny };
         let turn = reserve(&draft)?;
@@ -264,6 +280,22 @@ impl Vault {
     ) -> Result<Turn, Unavailable> {
         let permit = self.ports.audit.reserve(&draft(caller, operation, path, kind))?;
         Ok(Turn { permit, durable: durable || self.settings.audit_strict })
+    }
+
+    /// The way in for work on a wrapping token for which the token itself, or the answer to be
+    /// wrapped, is the permission.
+    pub(super) fn admit_wrapping(
+        &self,
+        caller: &Caller,
+        operation: &'static str,
+        path: &str,
+        wrapping: &str,
+    ) -> Result<Turn, Unavailable> {
+        let accessor = self.known_accessor(caller).map(|a| a.to_string()).unwrap_or_default();
+        let mut draft = draft(caller, operation, path, Kind::Auth);
+        draft.who.accessor = &accessor;
+        draft.wrapping = wrapping;
+        Ok(Turn { permit: self.ports.audit.reserve(&draft)?, durable: true })
     }
 
     /// Records a request that was refused before any use case: malformed, unknown route. `path` is
@@ -308,5 +340,6 @@ fn draft<'a>(caller: &'a Caller, operation: &'static str, path: &'a str, kind: K
         trace_id: &caller.trace_id,
         started: caller.received,
         who: Who { client: caller.client, ..Who::default() },
+        wrapping: "",
     }
 }

@@ -12,7 +12,9 @@ use super::turn::Caller;
 use super::{TRIES, Vault, VaultError};
 use crate::barrier::MountId;
 use crate::jwt::Unverified;
-use crate::lease::{Claims, Client, Cutoffs, Recheck, Refusal, Row, Standing, Verified};
+use crate::lease::{
+    Accessor, Claims, Client, Cutoffs, Recheck, Refusal, Row, Standing, Verified, is_wrapping,
+};
 
 impl Vault {
     /// The lease, verified and standing; a limited one has one use fewer afterwards.
@@ -58,11 +60,7 @@ impl Vault {
 
     /// Another's token, as a request names it: verified and standing, no use taken, no matter
     /// from where it may be used.
-    pub(super) async fn verify_other(
-        &self,
-        opened: &Opened,
-        token: &str,
-    ) -> Result<Claims, VaultError> {
+    pub(super) fn verify_other(&self, opened: &Opened, token: &str) -> Result<Claims, VaultError> {
         Unverified::parse(token)
             .and_then(|t| t.verify(&opened.keys, &opened.expect, self.now()))
             .ok()
@@ -78,6 +76,12 @@ impl Vault {
             || Unverified::parse(token.expose())
                 .and_then(|t| t.verify(&opened.keys, &opened.expect, self.now()))
                 .is_ok()
+    }
+
+    /// The accessor of a caller's lease, where this process verified it lately; for the log.
+    pub(super) fn known_accessor(&self, caller: &Caller) -> Option<Accessor> {
+        let (token, opened) = (caller.token.as_ref()?, self.opened().ok()?);
+        opened.verified.peek(&digest_of(token.expose())).map(|(_, held)| held.claims.jti)
     }
 
     async fn look_at_row(
@@ -102,7 +106,9 @@ impl Vault {
         standing: Standing,
         client: &Client,
     ) -> Result<Arc<Verified>, VaultError> {
-        if !standing.counted {
+        // A wrapping token keeps its one use for unwrapping, which takes it: presented elsewhere it
+        // is refused by its policy, and not burned.
+        if !standing.counted || is_wrapping(&held.claims.pol) {
             return Ok(held);
         }
         let at = row_at(held.claims.jti);

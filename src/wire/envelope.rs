@@ -115,6 +115,21 @@ impl Envelope {
         Self { request_id: request_id.into(), ..Self::default() }
     }
 
+    /// The envelope that a text of ours holds; what was injected at its top level is left out.
+    pub fn read(text: &str) -> Result<Self, serde_json::Error> {
+        let read: Received = serde_json::from_str(text)?;
+        Ok(Self {
+            request_id: read.request_id,
+            lease_id: read.lease_id,
+            renewable: read.renewable,
+            lease_duration_seconds: read.lease_duration,
+            data: read.data.map(|data| Data(data.get().to_owned())),
+            warnings: read.warnings.unwrap_or_default(),
+            auth: read.auth,
+            wrap_info: read.wrap_info,
+        })
+    }
+
     pub fn data(mut self, data: Data) -> Self {
         self.data = Some(data);
         self

@@ -259,3 +259,18 @@ pub fn capabilities<S: AsRef<str>>(paths: &[(String, Vec<S>)]) -> BTreeMap<Strin
 pub struct Remount {
     pub migration_id: String,
 }
+
+/// What is told of a wrapping token.
+#[derive(Serialize)]
+pub struct WrappingLookup<'a> {
+    pub creation_path: &'a str,
+    pub creation_time: String,
+    /// Seconds.
+    pub creation_ttl: u64,
+}
+
+/// A wrapped answer as older clients read it.
+#[derive(Serialize)]
+pub struct OldResponse<'a> {
+    pub response: &'a str,
+}

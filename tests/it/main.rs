@@ -28,3 +28,4 @@ mod sealing;
 mod synced;
 mod token;
 mod userpass;
+mod wrapping;

@@ -6,7 +6,7 @@ mod logins;
 mod paths;
 mod races;
 mod record;
-mod routes;
+pub mod routes;
 mod sockets;
 mod tokens;
 

@@ -32,6 +32,7 @@ fn the_line_is_the_golden_one() {
         rule: "app: secret/data/app/*",
         trace_id: "4bf92f3577b34da6a3ce929d0e0e4736",
         started: BootTime(0),
+        wrapping: "",
         who: Who {
             entity: "e-1",
             accessor: "a-1",
@@ -93,6 +94,7 @@ fn the_longest_entry_fits() {
         rule: &text,
         trace_id: &text,
         started: BootTime(0),
+        wrapping: "",
         who: Who {
             entity: &text,
             accessor: &text,
@@ -167,6 +169,7 @@ proptest! {
             rule: &texts[3],
             trace_id: &texts[4],
             started: BootTime(0),
+            wrapping: "",
             who: Who {
                 entity: &texts[5],
                 accessor: &texts[6],

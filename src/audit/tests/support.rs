@@ -32,6 +32,7 @@ pub fn draft(path: &str) -> Draft<'_> {
         rule: "app: secret/data/*",
         trace_id: "",
         started: BootTime(0),
+        wrapping: "",
         who: Who {
             entity: "e-1",
             accessor: "a-1",

@@ -2,6 +2,7 @@
 
 use super::{Route, Verb, routes};
 use crate::http::{lease, mount, policy, system, userpass};
+use crate::http::{lease, mount, policy, system, wrapping};
 
 pub const TABLE: &[Route] = routes! {
     public "seal-status" { Read => system::seal_status }
@@ -40,6 +41,10 @@ pub const TABLE: &[Route] = routes! {
     lease "leases/revoke-prefix/*prefix" { Write => lease::revoke_prefix }
     lease "leases/revoke-force/*prefix" { Write => lease::revoke_prefix }
     lease "leases/revoke-subject" { Write => lease::revoke_subject }
+    lease "wrapping/wrap" { Write => wrapping::wrap }
+    lease "wrapping/unwrap" { Write => wrapping::unwrap }
+    lease "wrapping/rewrap" { Write => wrapping::rewrap }
+    public "wrapping/lookup" { Read => wrapping::lookup, Write => wrapping::lookup }
     lease "renew" { Write => lease::renew }
     lease "renew/*lease" { Write => lease::renew }
     lease "revoke" { Write => lease::revoke }

@@ -13,8 +13,11 @@ pub(super) fn policies(
     origin: &Origin<'_>,
 ) -> Result<Vec<String>, LeaseError> {
     let asked = canonical_set(&request.policies)?;
+    if matches!(origin, Origin::Wrapping) {
+        return Ok(vec![PolicyName::WRAPPING.into()]);
+    }
     let (mut set, mut add_default) = match origin {
-        Origin::Init | Origin::Login => (asked, true),
+        Origin::Init | Origin::Login | Origin::Wrapping => (asked, true),
         Origin::Child(held) | Origin::Orphan(held) => {
             let own = &held.claims.pol;
             let any = held.is_root() || (request.sudo && matches!(origin, Origin::Orphan(_)));

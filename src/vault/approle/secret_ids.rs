@@ -148,7 +148,7 @@ impl Vault {
     }
 
     /// Removes a secret id's records; nothing when they are gone already.
-    pub(super) async fn drop_secret_id(
+    pub(in crate::vault) async fn drop_secret_id(
         &self,
         opened: &Opened,
         caller: &Caller,

@@ -33,6 +33,7 @@ const TABLES: [(&str, &str); 5] = [
     ("auth/token", include_str!("../../../src/http/routes/token.rs")),
     ("auth/approle", include_str!("../../../src/http/routes/approle.rs")),
     ("auth/userpass", include_str!("../../../src/http/routes/userpass.rs")),
+    ("cubbyhole", include_str!("../../../src/http/routes/cubbyhole.rs")),
 ];
 
 pub fn all() -> Vec<Route> {
