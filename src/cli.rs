@@ -12,7 +12,7 @@
 //! * `output`: tables, JSON, one field
 //! * `error`: what went wrong and what to do, with its exit code
 //! * one file per group of commands: `audit`, `kv`, `lease`, `login`, `operator`, `policy`, `token`,
-//!   `userpass`
+//!   `userpass`, `wrapping`
 
 pub mod audit;
 pub mod client;
@@ -27,18 +27,26 @@ mod output;
 mod policy;
 mod prompt;
 mod token;
+<<<<<<< HEAD
 mod userpass;
+=======
+mod wrapping;
+>>>>>>> defa75b (Wrapping in the command line and in the documents; unwrapping needs no other lease)
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use audit::AuditCommand;
 pub use error::CliError;
+<<<<<<< HEAD
 pub use output::print;
+=======
+use output::Output;
+>>>>>>> defa75b (Wrapping in the command line and in the documents; unwrapping needs no other lease)
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 wrong usage or a local failure; 2 the server refused, failed or could not be
@@ -133,6 +141,10 @@ pub enum Remote {
     /// State of the server; seal and unseal
     #[command(subcommand)]
     Operator(operator::OperatorCommand),
+    /// Wrap values: print a token that gives them out once
+    Wrap(wrapping::Wrap),
+    /// Print what is wrapped; the wrapping token is used up
+    Unwrap(wrapping::Unwrap),
 }
 
 /// Reads the arguments of this process. Help exits with 0; usage errors print and exit with 1, but
@@ -161,6 +173,12 @@ pub fn run(command: Remote) -> ExitCode {
         Remote::Policy(command) => policy::run(command),
         Remote::Userpass(command) => userpass::run(command),
         Remote::Operator(command) => operator::run(command),
+        Remote::Wrap(args) => wrapping::wrap(args),
+        Remote::Unwrap(args) => wrapping::unwrap(args),
+    };
+    let outcome = match outcome {
+        Err(CliError::Wrapped(answer)) => wrapping::print(&answer, &output_asked()),
+        other => other,
     };
     match outcome {
         Ok(code) => code,
@@ -168,6 +186,19 @@ pub fn run(command: Remote) -> ExitCode {
             eprintln!("Error: {e}");
             e.exit_code()
         }
+    }
+}
+
+/// The output flags of whichever command was typed.
+fn output_asked() -> Output {
+    let typed = CommandLine::command().try_get_matches_from(normalised(std::env::args_os()));
+    let Ok(mut leaf) = typed else { return Output::default() };
+    while let Some((_, next)) = leaf.remove_subcommand() {
+        leaf = next;
+    }
+    match leaf.try_contains_id("format") {
+        Ok(_) => Output::from_arg_matches(&leaf).unwrap_or_default(),
+        Err(_) => Output::default(),
     }
 }
 
@@ -193,8 +224,6 @@ fn is_long_with_one_dash(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn command(args: &[&str]) -> Result<Command, clap::Error> {

@@ -31,6 +31,7 @@ pub struct Client {
     target: Target,
     token: Option<SecretText>,
     namespace: Option<String>,
+    wrap_ttl: Option<String>,
 }
 
 #[derive(Debug)]
@@ -50,7 +51,13 @@ impl Client {
                 if address.starts_with("https:") { " (this client has no TLS)" } else { "" }
             ))
         })?;
-        Ok(Self { address: address.to_owned(), target, token: None, namespace: None })
+        Ok(Self {
+            address: address.to_owned(),
+            target,
+            token: None,
+            namespace: None,
+            wrap_ttl: None,
+        })
     }
 
     pub fn with_token(self, token: Option<SecretText>) -> Self {
@@ -59,6 +66,11 @@ impl Client {
 
     pub fn with_namespace(self, namespace: Option<String>) -> Self {
         Self { namespace, ..self }
+    }
+
+    /// Answers are to be wrapped for so long.
+    pub fn with_wrap_ttl(self, wrap_ttl: Option<String>) -> Self {
+        Self { wrap_ttl, ..self }
     }
 
     pub fn address(&self) -> &str {
@@ -109,7 +121,16 @@ impl Client {
             .map_err(|reason| CliError::Unreachable { address: self.address.clone(), reason })?;
         let body = String::from_utf8(body.into())
             .map_err(|_| CliError::Answer("it is not UTF-8".into()))?;
-        Answer::new(method, path, status, body)
+        let answer = Answer::new(method, path, status, body)?;
+        if self.wraps(path) && answer.wrapping().is_some() {
+            return Err(CliError::Wrapped(Box::new(answer)));
+        }
+        Ok(answer)
+    }
+
+    /// The look at a mount before a `kv` command is for the command, not for who asked.
+    fn wraps(&self, path: &str) -> bool {
+        self.wrap_ttl.is_some() && !path.starts_with("sys/internal/ui/mounts")
     }
 
     fn request(
@@ -140,6 +161,9 @@ impl Client {
         }
         if let Some(namespace) = &self.namespace {
             request = request.header("x-vault-namespace", namespace);
+        }
+        if let Some(ttl) = self.wrap_ttl.as_ref().filter(|_| self.wraps(path)) {
+            request = request.header("x-vault-wrap-ttl", ttl);
         }
         if let Some(token) = &self.token {
             // The token goes into the one header that is there for it.

@@ -29,6 +29,10 @@ pub struct Connection {
     /// Namespace of the request
     #[arg(long, value_name = "NAME")]
     pub namespace: Option<String>,
+    /// Wrap the answer: print a token that gives it out once, within this time (60s, 1h) [env:
+    /// STRONGROOM_WRAP_TTL, BAO_WRAP_TTL, VAULT_WRAP_TTL]
+    #[arg(long, value_name = "TTL")]
+    pub wrap_ttl: Option<String>,
 }
 
 impl Connection {
@@ -42,7 +46,8 @@ impl Connection {
         let address = self.address.clone().or_else(|| variable("ADDR"));
         let namespace = self.namespace.clone().or_else(|| variable("NAMESPACE"));
         let client = Client::new(address.as_deref().unwrap_or(ADDRESS_DEFAULT))?;
-        Ok(client.with_namespace(namespace))
+        let wrap_ttl = self.wrap_ttl.clone().or_else(|| variable("WRAP_TTL"));
+        Ok(client.with_namespace(namespace).with_wrap_ttl(wrap_ttl))
     }
 
     fn token(&self) -> Result<Option<SecretText>, CliError> {

@@ -1,6 +1,7 @@
 //! What went wrong in a command, what to do about it, and the exit code. No text here is made from
 //! a secret: arguments are named by position, never by content.
 
+use super::client::Answer;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -42,6 +43,9 @@ pub enum CliError {
     /// The server answered, and what was asked for is not there.
     #[error("{0}")]
     Absent(String),
+    /// No failure: the answer came wrapped, as was asked, so there is nothing else to print.
+    #[error("the answer was wrapped")]
+    Wrapped(Box<Answer>),
 }
 
 impl CliError {
@@ -52,6 +56,7 @@ impl CliError {
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Usage(_) | Self::File { .. } | Self::Io { .. } | Self::Answer(_) => LOCAL,
+            Self::Wrapped(_) => 0,
             Self::Unreachable { .. } | Self::Refused { .. } | Self::Absent(_) => REMOTE,
         })
     }

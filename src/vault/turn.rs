@@ -291,9 +291,15 @@ impl Vault {
         path: &str,
         wrapping: &str,
     ) -> Result<Turn, Unavailable> {
-        let accessor = self.known_accessor(caller).map(|a| a.to_string()).unwrap_or_default();
+        let held = self.known_lease(caller);
+        let accessor = held.as_ref().map(|h| h.claims.jti.to_string()).unwrap_or_default();
         let mut draft = draft(caller, operation, path, Kind::Auth);
-        draft.who.accessor = &accessor;
+        if let Some(held) = &held {
+            draft.who.accessor = &accessor;
+            draft.who.entity = &held.claims.sub;
+            draft.who.role = &held.claims.role;
+            draft.who.display = &held.row.attribution.display_name;
+        }
         draft.wrapping = wrapping;
         Ok(Turn { permit: self.ports.audit.reserve(&draft)?, durable: true })
     }

@@ -13,7 +13,7 @@ use super::{TRIES, Vault, VaultError};
 use crate::barrier::MountId;
 use crate::jwt::Unverified;
 use crate::lease::{
-    Accessor, Claims, Client, Cutoffs, Recheck, Refusal, Row, Standing, Verified, is_wrapping,
+    Claims, Client, Cutoffs, Recheck, Refusal, Row, Standing, Verified, is_wrapping,
 };
 
 impl Vault {
@@ -78,10 +78,10 @@ impl Vault {
                 .is_ok()
     }
 
-    /// The accessor of a caller's lease, where this process verified it lately; for the log.
-    pub(super) fn known_accessor(&self, caller: &Caller) -> Option<Accessor> {
+    /// A caller's lease, where this process verified it lately: for the log and for names.
+    pub(super) fn known_lease(&self, caller: &Caller) -> Option<Arc<Verified>> {
         let (token, opened) = (caller.token.as_ref()?, self.opened().ok()?);
-        opened.verified.peek(&digest_of(token.expose())).map(|(_, held)| held.claims.jti)
+        opened.verified.peek(&digest_of(token.expose())).map(|(_, held)| held)
     }
 
     async fn look_at_row(

@@ -64,7 +64,7 @@ impl Vault {
         let prepared = self.opened().and_then(|opened| {
             let record = WrappedAnswer::new(status, body, accessor)
                 .map_err(|e| VaultError::Invalid(e.to_string()))?;
-            let granted = self.wrapping_grant(&opened, path, ttl)?;
+            let granted = self.wrapping_grant(&opened, caller, path, ttl)?;
             Ok((opened, record, granted))
         });
         let wrapping = prepared.as_ref().ok().map(|(_, _, g)| g.row.accessor.to_string());
@@ -153,14 +153,14 @@ impl Vault {
         let ask = ask.kind(audit::Kind::Auth).about(wrapping.as_ref().ok().copied());
         let (turn, pass) = self.decide(caller, who, ask)?;
         turn.run(async {
-            let accessor = wrapping?;
             let opened = pass?.opened;
+            let accessor = wrapping?;
             let _queue = opened.stripe(MountId::SYSTEM, &accessor.to_string()).await;
             for _ in 0..TRIES {
                 let (row, answer) = self.unspent(&opened, accessor).await?;
                 let about = &row.value.attribution;
                 let ttl = caller.wrap_ttl.unwrap_or(about.creation_ttl).min(about.creation_ttl);
-                let granted = self.wrapping_grant(&opened, &about.path, ttl)?;
+                let granted = self.wrapping_grant(&opened, caller, &about.path, ttl)?;
                 let mut unit = opened.barrier.unit();
                 spend(&mut unit, accessor, &row, &answer).await?;
                 match self.issue_wrapping(&opened, caller, granted, answer.value, unit).await {
@@ -253,10 +253,12 @@ impl Vault {
     fn wrapping_grant(
         &self,
         opened: &Opened,
+        caller: &Caller,
         path: &str,
         ttl: Duration,
     ) -> Result<Granted, VaultError> {
         let mount = opened.builtin(EngineKind::Token).ok_or(VaultError::Integrity)?;
+        let held = self.known_lease(caller);
         let request = GrantRequest {
             id: self.ports.random.array(),
             kid: opened.kid.clone(),
@@ -265,6 +267,8 @@ impl Vault {
             explicit_max_ttl: ttl,
             renewable: false,
             num_uses: 1,
+            // Who had it wrapped.
+            display_name: held.map(|h| h.row.attribution.display_name.clone()).unwrap_or_default(),
             path: path.to_owned(),
             mount_id: hex::encode(mount.id),
             mount_accessor: mount.accessor.clone(),

@@ -1,7 +1,7 @@
 //! The `bao` command line and its agent, unmodified.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -169,11 +169,20 @@ fn the_agent_logs_in_and_renders_a_template() {
     let (role_id, secret_id) = server.role("agent", json!({"token_policies": ["agent"]}));
     fs::write(server.file("role-id"), role_id).unwrap();
     fs::write(server.file("secret-id"), secret_id).unwrap();
+    let (status, log) = agent(&server, "");
+    assert!(status.is_some_and(|s| s.success()), "{status:?}\n{log}");
+    assert_eq!(fs::read_to_string(server.file("rendered")).unwrap(), "password=p4ss\n");
+}
+
+/// Runs the agent of `clients/agent.hcl` until it has rendered its template and ended; `setting` is
+/// one more of its AppRole method.
+pub fn agent(server: &Server, setting: &str) -> (Option<ExitStatus>, String) {
     let template = fs::read_to_string(root().join("tests/it/clients/agent.hcl")).unwrap();
     let directory = server.file("");
     let config = template
         .replace("ADDRESS", server.address())
-        .replace("DIRECTORY", directory.to_str().unwrap().trim_end_matches('/'));
+        .replace("DIRECTORY", directory.to_str().unwrap().trim_end_matches('/'))
+        .replace("role_id_file_path ", &format!("{setting}\n      role_id_file_path "));
     let path = server.file("agent.hcl");
     fs::write(&path, config).unwrap();
 
@@ -193,6 +202,5 @@ fn the_agent_logs_in_and_renders_a_template() {
     // Has ended by itself unless the test is about to fail.
     let _ = agent.kill();
     let log = fs::read_to_string(server.file("agent.log")).unwrap();
-    assert!(status.is_some_and(|s| s.success()), "{status:?}\n{log}");
-    assert_eq!(fs::read_to_string(server.file("rendered")).unwrap(), "password=p4ss\n");
+    (status, log)
 }

@@ -297,7 +297,7 @@ fn p51_the_log_tells_who_wrapped_and_who_unwrapped() {
     let wrap = of("wrap", "secret/data/w");
     assert_eq!((text(&wrap["wrapping"]), text(&wrap["accessor"])), (accessor, own.as_str()));
     assert_eq!(text(&of("read", "sys/wrapping/lookup")["wrapping"]), accessor);
-    let misused = of("update", "secret/data/x");
+    let misused = of("create", "secret/data/x");
     assert_eq!((text(&misused["accessor"]), text(&misused["decision"])), (accessor, "deny"));
     let unwrapped = of("update", "sys/wrapping/unwrap");
     assert_eq!(text(&unwrapped["wrapping"]), accessor);
@@ -345,6 +345,27 @@ fn an_answer_too_large_to_wrap_says_so() {
     assert!(answer.body.contains("at most 786432 can be wrapped"), "{answer:?}");
 }
 
+/// What an orchestrator hands to an application: nothing but a wrapping token. The agent looks
+/// where it came from before it unwraps it.
+#[test]
+fn the_agent_logs_in_with_a_wrapped_secret_id() {
+    let server = Server::start();
+    let root = server.root_token();
+    server.post("secret/data/agent", &root, json!({"data": {"password": "p4ss"}})).ok();
+    server.policy("agent", "path \"secret/data/agent\" { capabilities = [\"read\"] }");
+    let (role_id, _) = server.role("agent", json!({"token_policies": ["agent"]}));
+    std::fs::write(server.file("role-id"), role_id).unwrap();
+    let path = "auth/approle/role/agent/secret-id";
+    let expected = format!("secret_id_response_wrapping_path = \"{path}\"");
+    let of_this_role = wrapped(&server, "POST", path, &root, "5m");
+    std::fs::write(server.file("secret-id"), text(&of_this_role["token"])).unwrap();
+    let (status, log) = crate::bao::agent(&server, &expected);
+    assert!(status.is_some_and(|s| s.success()), "{status:?}\n{log}");
+    let rendered = std::fs::read_to_string(server.file("rendered")).unwrap();
+    assert_eq!(rendered, "password=p4ss\n");
+    unwrap(&server, text(&of_this_role["token"])).refused(400, &[NOT_VALID]);
+}
+
 #[test]
 fn hvac_wraps_and_unwraps() {
     let server = Server::start();
@@ -358,7 +379,11 @@ fn bao_wraps_and_unwraps() {
     let root = secret(&server);
     let (role_id, _) = server.role("app", json!({"token_policies": ["default"]}));
     let bao = |args: &[&str]| server.bao(&root, args).ok().trim().to_owned();
-    let token = bao(&["kv", "get", "-wrap-ttl=60s", "-field=wrapping_token", "secret/w"]);
+    // It asks first what kind of mount this is; that answer is not to be wrapped.
+    let info = bao(&["kv", "get", "-wrap-ttl=60s", "-format=json", "secret/w"]);
+    let info: Value = serde_json::from_str(&info).unwrap();
+    assert_eq!(info["wrap_info"]["creation_path"], "secret/data/w");
+    let token = text(&info["wrap_info"]["token"]).to_owned();
     assert_eq!(server.bao("", &["unwrap", "-field=data", &token]).ok().trim(), "map[k:s3cret]");
     assert_eq!(server.bao("", &["unwrap", &token]).code, Some(2));
     let path = "auth/approle/role/app/secret-id";
@@ -375,4 +400,37 @@ fn bao_wraps_and_unwraps() {
     assert_eq!(bao(&["unwrap", "-field=a", &token]), "b");
     bao(&["write", "cubbyhole/x", "k=v"]);
     assert_eq!(bao(&["read", "-field=k", "cubbyhole/x"]), "v");
+}
+
+#[test]
+fn our_command_line_wraps_and_unwraps() {
+    let server = Server::start();
+    let root = secret(&server);
+    let token = server.strongroom_with(
+        &root,
+        &["wrap", "--field", "wrapping_token", "k=-", "n=1"],
+        "from stdin",
+    );
+    let token = token.ok();
+    let unwrap = |token: &str, args: &[&str]| {
+        let args: Vec<&str> = ["unwrap"].iter().chain(args).copied().collect();
+        server.strongroom_with("", &args, &format!("{token}\n"))
+    };
+    let shown = unwrap(&token, &["--lookup", "--field", "creation_path"]).ok();
+    assert_eq!(shown, "sys/wrapping/wrap");
+    assert_eq!(unwrap(&token, &["--field", "k"]).ok(), "from stdin");
+    let again = unwrap(&token, &["--field", "k"]);
+    assert_eq!(again.code, Some(2));
+    assert!(again.stderr.contains(NOT_VALID), "{}", again.stderr);
+
+    let args = ["kv", "get", "-wrap-ttl=60s", "-format=json", "secret/w"];
+    let info: Value = serde_json::from_str(&server.strongroom(&root, &args).ok()).unwrap();
+    assert_eq!(info["wrap_info"]["creation_path"], "secret/data/w");
+    assert!(unwrap(text(&info["wrap_info"]["token"]), &[]).ok().contains("s3cret"));
+    let made =
+        server.strongroom(&root, &["token", "create", "--policy", "default", "--wrap-ttl", "1m"]);
+    let made = made.ok();
+    assert!(made.contains("wrapping_token") && made.contains("wrapped_accessor"), "{made}");
+    // A token on a command line is seen by others.
+    assert_eq!(server.strongroom("", &["unwrap", "hvs.x"]).code, Some(1));
 }

@@ -10,7 +10,7 @@ use crate::cli::error::{CliError, hint};
 /// A JSON object whose values keep their own text: 2⁵³+1 must come out as it went in.
 pub type Object = BTreeMap<String, Box<RawValue>>;
 
-/// What came back, whatever its status.
+/// What came back, whatever its status. Its body may hold a secret: `Debug` leaves it out.
 pub struct Answer {
     method: &'static str,
     path: String,
@@ -31,6 +31,22 @@ impl Answer {
             return Err(CliError::Answer(text.into()));
         }
         Ok(Self { method, path: path.to_owned(), status, body })
+    }
+
+    /// The wrapping token and what is told of it, where the answer came wrapped.
+    pub fn wrapping(&self) -> Option<Object> {
+        let mut info = self.object(&["wrap_info"]).ok().flatten()?;
+        let names = [
+            ("token", "wrapping_token"),
+            ("accessor", "wrapping_accessor"),
+            ("ttl", "wrapping_token_ttl"),
+            ("creation_time", "wrapping_token_creation_time"),
+            ("creation_path", "wrapping_token_creation_path"),
+            ("wrapped_accessor", "wrapped_accessor"),
+        ];
+        let named =
+            names.into_iter().filter_map(|(from, to)| Some((to.into(), info.remove(from)?)));
+        Some(named.collect())
     }
 
     /// The body as it came.
@@ -94,6 +110,12 @@ impl Answer {
         data.get("keys")
             .and_then(|keys| serde_json::from_str(keys.get()).ok())
             .ok_or_else(|| CliError::Answer("it has no list of keys".into()))
+    }
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
     }
 }
 

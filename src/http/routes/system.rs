@@ -42,7 +42,7 @@ pub const TABLE: &[Route] = routes! {
     lease "leases/revoke-force/*prefix" { Write => lease::revoke_prefix }
     lease "leases/revoke-subject" { Write => lease::revoke_subject }
     lease "wrapping/wrap" { Write => wrapping::wrap }
-    lease "wrapping/unwrap" { Write => wrapping::unwrap }
+    public "wrapping/unwrap" { Write => wrapping::unwrap }
     lease "wrapping/rewrap" { Write => wrapping::rewrap }
     public "wrapping/lookup" { Read => wrapping::lookup, Write => wrapping::lookup }
     lease "renew" { Write => lease::renew }

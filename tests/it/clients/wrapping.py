@@ -13,8 +13,8 @@ made = client.auth.approle.generate_secret_id("hvac", wrap_ttl="60s")
 info = made["wrap_info"]
 assert made["data"] is None and info["ttl"] == 60, made
 assert info["creation_path"] == "auth/approle/role/hvac/secret-id", info
-application = hvac.Client(url=os.environ["BAO_ADDR"])
-secret_id = application.sys.unwrap(info["token"])["data"]
+application = hvac.Client(url=os.environ["BAO_ADDR"], token=info["token"])
+secret_id = application.sys.unwrap()["data"]
 assert secret_id["secret_id_accessor"] == info["wrapped_accessor"], (secret_id, info)
 application.auth.approle.login(role_id=role_id, secret_id=secret_id["secret_id"])
 assert application.is_authenticated()

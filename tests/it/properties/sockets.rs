@@ -100,7 +100,7 @@ fn p16_headers_that_would_change_the_meaning_are_never_overlooked() {
         let header = [b"X-Vault-Namespace: ", namespace, b"\r\n"].concat();
         assert_eq!(read(&header), Some(404), "{namespace:?}");
     }
-    for ttl in [&b"60"[..], b"1h", b"\xff", b"0\r\nX-Vault-Wrap-TTL: 60"] {
+    for ttl in [&b"sixty"[..], b"-1h", b"\xff", b"0\r\nX-Vault-Wrap-TTL: 60"] {
         let header = [b"X-Vault-Wrap-TTL: ", ttl, b"\r\n"].concat();
         assert_eq!(read(&header), Some(400), "{ttl:?}");
     }
