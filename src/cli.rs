@@ -27,11 +27,8 @@ mod output;
 mod policy;
 mod prompt;
 mod token;
-<<<<<<< HEAD
 mod userpass;
-=======
 mod wrapping;
->>>>>>> defa75b (Wrapping in the command line and in the documents; unwrapping needs no other lease)
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -42,11 +39,8 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use audit::AuditCommand;
 pub use error::CliError;
-<<<<<<< HEAD
 pub use output::print;
-=======
 use output::Output;
->>>>>>> defa75b (Wrapping in the command line and in the documents; unwrapping needs no other lease)
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 wrong usage or a local failure; 2 the server refused, failed or could not be

@@ -48,7 +48,7 @@ impl Vault {
                     unit.expect_at::<User>(&at, entry.revision);
                 }
             }
-            EngineKind::System | EngineKind::Kv2 | EngineKind::Token => {}
+            EngineKind::System | EngineKind::Kv2 | EngineKind::Token | EngineKind::Cubbyhole => {}
         }
         Ok(())
     }

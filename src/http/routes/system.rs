@@ -1,8 +1,7 @@
 //! What is answered below `sys/`.
 
 use super::{Route, Verb, routes};
-use crate::http::{lease, mount, policy, system, userpass};
-use crate::http::{lease, mount, policy, system, wrapping};
+use crate::http::{lease, mount, policy, system, userpass, wrapping};
 
 pub const TABLE: &[Route] = routes! {
     public "seal-status" { Read => system::seal_status }
