@@ -173,6 +173,21 @@ impl Barrier {
         })
     }
 
+    /// The first bucket from `from` on that holds a record.
+    pub async fn next_bucket<T: Record>(
+        &self,
+        mount: MountId,
+        from: u32,
+    ) -> Result<Option<u32>, BarrierError> {
+        let all = address::buckets_prefix(mount, T::KIND);
+        // Shorter than every key of that bucket, so it comes before them.
+        let before = address::bucket_prefix(mount, T::KIND, from);
+        let page = self.store.scan(&all, Some(&before), 1).await?;
+        let Some((key, _)) = page.entries.first() else { return Ok(None) };
+        let foreign = || BarrierError::Store("a foreign key in a bucket".into());
+        address::bucket_of(key).map(Some).ok_or_else(foreign)
+    }
+
     /// Records of a bucket with ids after `after`, in order of ids, at most `limit`.
     pub async fn scan_bucket<T: Record>(
         &self,

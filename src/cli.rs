@@ -39,8 +39,8 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use audit::AuditCommand;
 pub use error::CliError;
-pub use output::print;
 use output::Output;
+pub use output::print;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 wrong usage or a local failure; 2 the server refused, failed or could not be

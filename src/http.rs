@@ -24,6 +24,7 @@ mod routes;
 mod serve;
 mod system;
 mod token;
+mod token_role;
 mod userpass;
 mod wrapping;
 

@@ -4,11 +4,13 @@
 //! * `approle`: role id and secret id
 //! * `userpass`: name and password
 //! * `key`: the one spelling of a person's name
+//! * `token_role`: what tokens are that a token makes through a role
 //! * `parameters`: the `token_*` parameters that roles of every method share
 
 pub mod approle;
 mod key;
 mod parameters;
+pub mod token_role;
 pub mod userpass;
 
 use std::collections::BTreeMap;

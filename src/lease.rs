@@ -30,7 +30,7 @@ pub use cutoffs::{Cutoff, Cutoffs, Subject};
 pub use grant::{GrantRequest, Granted, Held, Origin, grant};
 pub use networks::intersect;
 pub use policies::{canonical_set, is_wrapping};
-pub use renew::{Renewed, renew};
+pub use renew::{Renewed, RoleBounds, renew, renew_by_role};
 pub use row::{Attribution, Kind, Row};
 pub use ttl::{TtlLimits, duration_text};
 

@@ -134,6 +134,11 @@ pub const LEASE_TTL_MAX_DEFAULT: Duration = Duration::from_secs(24 * 60 * 60);
 /// No arithmetic leads past this.
 pub const LEASE_HARD_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// Names that one LIST of leases or accessors answers.
+pub const LEASES_LISTED_MAX: usize = 100_000;
+/// Rows of leases that one LIST looks at.
+pub const LEASES_SCANNED_MAX: usize = 1_000_000;
+
 /// One audit entry, bytes.
 pub const AUDIT_ENTRY_BYTES_MAX: usize = 16 << 10;
 

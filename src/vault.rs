@@ -7,6 +7,9 @@
 //! * `kv`, `tokens`, `cutting`, `leases`, `approle`, `policies`, `mounting`, `system`,
 //!   `cubbyhole`, `wrapping`: the verbs
 //! * `jobs`: work without a caller
+//! * `kv`, `tokens`, `token_roles`, `cutting`, `leases`, `lease_listing`, `approle`, `policies`,
+//!   `mounting`, `system`: the verbs
+//! * `jobs`: work without a caller; `tidying`: dropping what has ended
 //! * `records`: which types are sealed where
 
 mod approle;
@@ -16,6 +19,7 @@ mod entities;
 mod error;
 mod jobs;
 mod kv;
+mod lease_listing;
 mod leases;
 mod lifecycle;
 mod mounting;
@@ -24,6 +28,8 @@ mod policies;
 mod records;
 mod renewals;
 mod system;
+mod tidying;
+mod token_roles;
 mod tokens;
 mod turn;
 mod userpass;
@@ -47,12 +53,14 @@ use crate::store::{Revision, Store};
 pub use approle::{NewSecret, SecretIdRef};
 pub use error::VaultError;
 pub use kv::{Found, Patched, SecretAt, VersionsCommand};
+pub use lease_listing::Listed;
 pub use leases::LeaseRef;
 pub use lifecycle::{Phase, Status};
 pub use mounting::MountSettings;
 pub use opened::Opened;
 pub use records::PolicyRecord;
 pub use system::Preflight;
+pub use tidying::Tidy;
 pub use tokens::{Issued, LeaseView, RenewedLease, Target, TokenWish};
 pub use turn::{Admitted, Answer, Ask, Caller, Fields, Session, Turn};
 pub use userpass::{LockedOut, PasswordChange};
@@ -98,6 +106,8 @@ pub struct Vault {
     settings: Settings,
     opened: ArcSwapOption<Opened>,
     phase: Mutex<Phase>,
+    /// What is being tidied.
+    tidying: Mutex<std::collections::HashSet<Tidy>>,
     /// Opening and sealing, one at a time.
     lifecycle: tokio::sync::Mutex<()>,
     passwords: userpass::Passwords,
@@ -111,6 +121,7 @@ impl Vault {
             settings,
             opened: ArcSwapOption::empty(),
             phase: Mutex::new(Phase::Waiting("starting".into())),
+            tidying: Mutex::default(),
             lifecycle: tokio::sync::Mutex::new(()),
             passwords: userpass::Passwords::new(),
         })

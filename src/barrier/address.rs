@@ -199,6 +199,19 @@ pub(super) fn bucket_prefix(mount: MountId, kind: Kind, bucket: u32) -> Bytes {
     key.into()
 }
 
+/// The store keys of all buckets of a kind begin with this; buckets follow each other by number.
+pub(super) fn buckets_prefix(mount: MountId, kind: Kind) -> Bytes {
+    let mut key = Vec::with_capacity(BUCKET_LEN);
+    head(&mut key, TAG_BUCKETED, mount, kind);
+    key.into()
+}
+
+/// The bucket of a bucketed record's store key.
+pub(super) fn bucket_of(key: &[u8]) -> Option<u32> {
+    let number = key.get(BUCKET_LEN - 4..BUCKET_LEN)?;
+    number.try_into().ok().map(u32::from_be_bytes)
+}
+
 /// The id of a bucketed record's store key.
 pub(super) fn bucket_id(key: &[u8]) -> Option<[u8; 16]> {
     key.get(BUCKET_LEN..)?.try_into().ok()

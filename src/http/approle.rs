@@ -7,13 +7,13 @@ use axum::http::StatusCode;
 use super::parameters::{network_texts, networks, number, seconds, token_parameters};
 use super::reply::{Outcome, Reply, Stop, settle};
 use super::request::Ctx;
-use super::token::issued_reply;
+use super::token::{issued_reply, tidied};
 use super::{lease, reply};
 use crate::identity::approle::{NewSecretId, Role, RoleUpdate, SecretId};
 use crate::identity::{TokenParametersUpdate, TokenType};
 use crate::lease::Subject;
 use crate::sensitive::SecretText;
-use crate::vault::{Made, NewSecret, SecretIdRef, VaultError};
+use crate::vault::{Made, NewSecret, SecretIdRef, Tidy, VaultError};
 use crate::wire::approle::{
     self as shapes, SecretIdLookup, SecretIdMade, UnknownAccessor, ZERO_TIME,
 };
@@ -296,6 +296,10 @@ pub async fn revoke_leases(ctx: &Ctx) -> Outcome {
     let mount_id = hex::encode(ctx.mount()?.id);
     let role = Role::canonical_name(ctx.capture(0));
     lease::cut(ctx, Subject::Role { mount_id, role }).await
+}
+
+pub async fn tidy(ctx: &Ctx) -> Outcome {
+    tidied(ctx, Tidy::SecretIds(ctx.mount()?.id)).await
 }
 
 fn update(body: &Body) -> Result<RoleUpdate, Stop> {

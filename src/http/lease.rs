@@ -2,10 +2,11 @@
 
 use super::reply::{Outcome, Reply, Stop, settle};
 use super::request::Ctx;
+use super::token::listed;
 use crate::access::PolicyName;
 use crate::lease::Subject;
 use crate::vault::{LeaseRef, VaultError};
-use crate::wire::token::LeaseLookup;
+use crate::wire::token::{IrrevocableCount, IrrevocableLeases, LeaseLookup};
 
 impl Ctx {
     /// The lease id from the path, or from the body.
@@ -39,7 +40,36 @@ pub async fn renew(ctx: &Ctx) -> Outcome {
     Ok(Reply::empty())
 }
 
+/// Lease ids right below a path.
+pub async fn list(ctx: &Ctx) -> Outcome {
+    let answer = ctx.vault.lease_list(&ctx.caller, ctx.ask().sudo(true), ctx.capture(0)).await;
+    Ok(listed(ctx, settle(answer)?))
+}
+
+/// Leases whose revocation failed for good: there are none, as revoking is one durable record.
+pub async fn irrevocable(ctx: &Ctx) -> Outcome {
+    if let Some(limit) = ctx.query.string("limit")?.filter(|l| l != "none") {
+        let wrong = "limit is a number, or none";
+        limit.parse::<u64>().map_err(|_| VaultError::invalid(wrong))?;
+    }
+    only_irrevocable(ctx).await?;
+    Ok(Reply::shape(&ctx.caller.request_id, &IrrevocableLeases::default()))
+}
+
+pub async fn irrevocable_count(ctx: &Ctx) -> Outcome {
+    only_irrevocable(ctx).await?;
+    Ok(Reply::shape(&ctx.caller.request_id, &IrrevocableCount::default()))
+}
+
+/// Any other type is unknown.
+async fn only_irrevocable(ctx: &Ctx) -> Result<(), Stop> {
+    let known = ctx.query.string("type")?.is_some_and(|kind| kind == "irrevocable");
+    settle(ctx.vault.lease_kind(&ctx.caller, ctx.ask(), known).await)
+}
+
 pub async fn revoke(ctx: &Ctx) -> Outcome {
+    // Every revocation is in force before it is answered, so `sync` is only checked.
+    ctx.body.boolean("sync")?;
     let id = ctx.lease_id()?;
     settle(ctx.vault.lease_revoke(&ctx.caller, ctx.ask(), LeaseRef(&id)).await)?;
     Ok(Reply::empty())
@@ -47,6 +77,7 @@ pub async fn revoke(ctx: &Ctx) -> Outcome {
 
 /// Every lease made below a path.
 pub async fn revoke_prefix(ctx: &Ctx) -> Outcome {
+    ctx.body.boolean("sync")?;
     let prefix = ctx.capture(0);
     if prefix.is_empty() {
         return Err(Stop::Bad(VaultError::invalid("name the path whose leases are to go")));

@@ -9,14 +9,13 @@ use super::request::Ctx;
 use crate::access::Operation;
 use crate::lease::{Kind, Row};
 use crate::sensitive::SecretText;
-use crate::vault::{Issued, LeaseView, Made, RenewedLease, Target, TokenWish, VaultError};
+use crate::vault::{
+    Issued, LeaseView, Listed, Made, RenewedLease, Target, Tidy, TokenWish, VaultError,
+};
 use crate::wire::envelope::{Auth, Envelope};
 use crate::wire::json::Body;
 use crate::wire::kv::{Keys, none_if_empty};
 use crate::wire::token::Lookup;
-
-/// Accessors that one LIST answers.
-const ACCESSORS_MAX: usize = 100_000;
 
 const MISSING_ACCESSOR: &str = "1 error occurred:\n\t* missing accessor\n\n";
 
@@ -46,19 +45,24 @@ pub async fn create_orphan(ctx: &Ctx) -> Outcome {
     make(ctx, true).await
 }
 
-/// Token roles are not offered, so each is unknown.
 pub async fn create_by_role(ctx: &Ctx) -> Outcome {
-    let role: String = ctx.capture(0).chars().take(64).collect();
-    Err(Stop::Bad(VaultError::Invalid(format!("unknown role {role}"))))
-}
-
-pub async fn no_role(_: &Ctx) -> Outcome {
-    Err(Stop::Bad(VaultError::NotFound))
+    let role = Some(ctx.capture(0).to_owned());
+    let wish = TokenWish { role, ..wish(&ctx.body, false)? };
+    issue(ctx, wish, &["role_name"]).await
 }
 
 async fn make(ctx: &Ctx, orphan_by_path: bool) -> Outcome {
     let wish = wish(&ctx.body, orphan_by_path)?;
-    let mut warnings = ctx.body.warnings(CREATE_FIELDS, &[]);
+    if !wish.entity_alias.is_empty() {
+        return Err(Stop::Bad(VaultError::invalid(
+            "'entity_alias' is only allowed in combination with token role",
+        )));
+    }
+    issue(ctx, wish, &[]).await
+}
+
+async fn issue(ctx: &Ctx, wish: TokenWish, captured: &[&str]) -> Outcome {
+    let mut warnings = ctx.body.warnings(CREATE_FIELDS, captured);
     if ctx.body.string("type")?.as_deref() == Some("batch") {
         warnings.push(
             "batch tokens are not issued; this is a service token, which costs no memory either"
@@ -73,11 +77,6 @@ fn wish(body: &Body, orphan_by_path: bool) -> Result<TokenWish, Stop> {
     if body.string("id")?.is_some_and(|id| !id.is_empty()) {
         return Err(Stop::Bad(VaultError::invalid(
             "a token's id can't be chosen: it is signed by the HSM; leave out \"id\"",
-        )));
-    }
-    if body.string("entity_alias")?.is_some_and(|a| !a.is_empty()) {
-        return Err(Stop::Bad(VaultError::invalid(
-            "'entity_alias' is only allowed in combination with token role",
         )));
     }
     match body.string("type")?.as_deref() {
@@ -107,6 +106,8 @@ fn wish(body: &Body, orphan_by_path: bool) -> Result<TokenWish, Stop> {
         num_uses,
         display_name: body.string("display_name")?.unwrap_or_default(),
         metadata,
+        role: None,
+        entity_alias: body.string("entity_alias")?.unwrap_or_default(),
         orphan: orphan_by_path || body.boolean("no_parent")?.unwrap_or(false),
         orphan_by_path,
     })
@@ -191,7 +192,7 @@ fn looked_up(ctx: &Ctx, id: String, view: &LeaseView) -> Reply {
         period: (!about.period.is_zero()).then(|| whole_seconds(about.period)),
         policies: about.token_policies.clone(),
         renewable: (about.kind != Kind::Root).then_some(about.renewable),
-        role: None,
+        role: row.token_role().map(str::to_owned),
         ttl: whole_seconds(view.ttl),
         kind: about.type_text().into(),
     };
@@ -261,9 +262,36 @@ pub async fn revoke_accessor(ctx: &Ctx) -> Outcome {
 
 pub async fn accessors(ctx: &Ctx) -> Outcome {
     let ask = ctx.ask().sudo(true);
-    let keys = settle(ctx.vault.accessor_list(&ctx.caller, ask, ACCESSORS_MAX).await)?;
-    let envelope = Envelope::new(&ctx.caller.request_id).shape(&Keys { keys });
-    Ok(Reply::envelope(&envelope))
+    Ok(listed(ctx, settle(ctx.vault.accessor_list(&ctx.caller, ask).await)?))
+}
+
+/// A listing of leases, which says so when it is not all there is.
+pub fn listed(ctx: &Ctx, listed: Listed) -> Reply {
+    let warning = listed.cut.then(|| {
+        "there are more leases than one listing looks at; revoke by prefix or by subject".to_owned()
+    });
+    let envelope =
+        Envelope::new(&ctx.caller.request_id).shape(&Keys { keys: listed.names }).warn(warning);
+    Reply::envelope(&envelope)
+}
+
+pub async fn tidy(ctx: &Ctx) -> Outcome {
+    tidied(ctx, Tidy::Leases).await
+}
+
+/// Starts a tidy; the answer does not wait for it.
+pub async fn tidied(ctx: &Ctx, what: Tidy) -> Outcome {
+    let started = settle(ctx.vault.tidy_start(&ctx.caller, ctx.ask(), what).await)?;
+    let (status, text) = match started {
+        true => (
+            StatusCode::ACCEPTED,
+            "Tidy operation successfully started. Any information from the operation will be \
+             printed to the server's logs.",
+        ),
+        false => (StatusCode::OK, "Tidy operation already in progress."),
+    };
+    let envelope = Envelope::new(&ctx.caller.request_id).warn(vec![text.to_owned()]);
+    Ok(Reply::envelope(&envelope).with_status(status))
 }
 
 /// What clients count in: seconds, up, so that a fresh lease shows the life it was given.

@@ -156,7 +156,7 @@ impl TokenParameters {
 }
 
 /// Canonical names (trimmed, lower case, commas split), sorted, each once.
-fn role_policies(names: &[String]) -> Result<Vec<String>, ParametersError> {
+pub(super) fn role_policies(names: &[String]) -> Result<Vec<String>, ParametersError> {
     let mut set = std::collections::BTreeSet::new();
     for name in PolicyName::each(names) {
         let name = name.map_err(|error| match error {

@@ -72,6 +72,11 @@ pub struct GrantRequest {
     /// Empty for a child: the parent's.
     pub policies: Vec<String>,
     pub no_default_policy: bool,
+    /// A token role allows exactly these policies: they need not be the caller's, and nothing is
+    /// inherited or added. `root` stays with root.
+    pub policies_by_role: bool,
+    /// A token role makes the lease periodic: no sudo is needed.
+    pub period_by_role: bool,
     /// The caller holds sudo on the path; root needs none.
     pub sudo: bool,
     pub renewable: bool,
@@ -106,6 +111,8 @@ impl Default for GrantRequest {
             period: Duration::ZERO,
             policies: Vec::new(),
             no_default_policy: false,
+            policies_by_role: false,
+            period_by_role: false,
             sudo: false,
             renewable: true,
             num_uses: 0,
@@ -263,7 +270,7 @@ fn may_ask(request: &GrantRequest, caller: &Held) -> Result<(), LeaseError> {
     if request.namespace != caller.claims.ns {
         return Err(LeaseError::OtherNamespace);
     }
-    if !request.period.is_zero() && !request.sudo {
+    if !request.period.is_zero() && !request.sudo && !request.period_by_role {
         return Err(LeaseError::PeriodicWithoutSudo);
     }
     Ok(())

@@ -17,6 +17,13 @@ pub struct Renewed {
     pub warnings: Vec<String>,
 }
 
+/// What the token role that a lease was made through says now. Zero is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoleBounds {
+    pub period: Duration,
+    pub explicit_max_ttl: Duration,
+}
+
 /// Renews a lease that stands. `parent` is the row of [`Row::parent`], where the lease has one: a
 /// child never outlives it (a revoked parent whose children live on has been orphaned of them).
 /// An `increment` of zero is the TTL granted at creation. `limits` are those in force now: lowering
@@ -34,6 +41,48 @@ pub fn renew(
     now: Timestamp,
 ) -> Result<Renewed, LeaseError> {
     let about = &row.attribution;
+    let bounds = RoleBounds { period: about.period, explicit_max_ttl: about.explicit_max_ttl };
+    renew_within(row, parent, increment, limits, &bounds, client, now)
+}
+
+/// As [`renew`], for a lease made through a token role: the role's bounds in force now hold besides
+/// the lease's own (P14). Without a period in the role, the lease is periodic no more.
+///
+/// # Errors
+/// As [`renew`].
+pub fn renew_by_role(
+    row: &Row,
+    parent: Option<&Row>,
+    increment: Duration,
+    limits: &TtlLimits,
+    role: &RoleBounds,
+    client: &Client,
+    now: Timestamp,
+) -> Result<Renewed, LeaseError> {
+    let about = &row.attribution;
+    let bounds = RoleBounds {
+        period: match (role.period, about.period) {
+            (of_role, Duration::ZERO) => of_role,
+            (of_role, own) => of_role.min(own),
+        },
+        explicit_max_ttl: match (role.explicit_max_ttl, about.explicit_max_ttl) {
+            (max, Duration::ZERO) | (Duration::ZERO, max) => max,
+            (of_role, own) => of_role.min(own),
+        },
+    };
+    renew_within(row, parent, increment, limits, &bounds, client, now)
+}
+
+fn renew_within(
+    row: &Row,
+    parent: Option<&Row>,
+    increment: Duration,
+    limits: &TtlLimits,
+    bounds: &RoleBounds,
+    client: &Client,
+    now: Timestamp,
+) -> Result<Renewed, LeaseError> {
+    let about = &row.attribution;
     if row.revoked {
         return Err(LeaseError::Revoked);
     }
@@ -47,12 +96,12 @@ pub fn renew(
         return Err(LeaseError::OtherCertificate);
     }
     let mut warnings = Vec::new();
-    let end = last_end(row, parent, limits)?;
+    let end = last_end(row, parent, limits, bounds)?;
     let left = end.saturating_since(now);
     if left.is_zero() {
         return Err(LeaseError::PastMax);
     }
-    let wish = match (about.period, increment) {
+    let wish = match (bounds.period, increment) {
         (Duration::ZERO, Duration::ZERO) => about.creation_ttl,
         (Duration::ZERO, increment) => increment,
         // The period is the period, whatever the increment.
@@ -70,11 +119,19 @@ pub fn renew(
 }
 
 /// The latest soft end that the row, its parent and the limits in force allow.
-fn last_end(row: &Row, parent: Option<&Row>, limits: &TtlLimits) -> Result<Timestamp, LeaseError> {
-    let about = &row.attribution;
+fn last_end(
+    row: &Row,
+    parent: Option<&Row>,
+    limits: &TtlLimits,
+    bounds: &RoleBounds,
+) -> Result<Timestamp, LeaseError> {
+    let created = row.attribution.creation_time;
     let mut end = row.hard_end;
-    if about.period.is_zero() {
-        end = end.min(about.creation_time + limits.max(&[about.explicit_max_ttl]));
+    // Only what was made periodic may go past the maximum.
+    if row.attribution.period.is_zero() || bounds.period.is_zero() {
+        end = end.min(created + limits.max(&[bounds.explicit_max_ttl]));
+    } else if !bounds.explicit_max_ttl.is_zero() {
+        end = end.min(created + bounds.explicit_max_ttl);
     }
     match (row.parent(), parent) {
         (None, _) => {}

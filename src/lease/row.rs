@@ -40,6 +40,13 @@ impl Row {
         self.ancestors.first().copied()
     }
 
+    /// The token role that made the lease: its path is `auth/token/create/<role>[/<suffix>]`, below
+    /// which nothing else is ever mounted.
+    pub fn token_role(&self) -> Option<&str> {
+        let rest = self.attribution.path.strip_prefix("auth/token/create/")?;
+        rest.split('/').next()
+    }
+
     /// True for every lease that a login or an orphan request made.
     pub fn is_orphan(&self) -> bool {
         self.ancestors.is_empty()

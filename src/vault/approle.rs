@@ -84,7 +84,7 @@ impl Vault {
         if names.is_empty() { Err(VaultError::NotFound) } else { Ok(names) }
     }
 
-    async fn all_names(
+    pub(super) async fn all_names(
         &self,
         opened: &Opened,
         mount: MountId,

@@ -29,7 +29,9 @@ impl Vault {
         alias: &str,
     ) -> Result<String, VaultError> {
         let name = ring::digest::digest(&ring::digest::SHA256, alias.as_bytes());
-        let at = Address::named(MountId(mount.id), &hex::encode(name));
+        // Built-in mounts keep their records with the vault's own.
+        let home = if mount.kind.is_builtin() { MountId::SYSTEM } else { MountId(mount.id) };
+        let at = Address::named(home, &hex::encode(name));
         if let Some(entry) = opened.barrier.read_shared::<AliasRecord>(&at).await? {
             return Ok(entry.value.entity_id.clone());
         }

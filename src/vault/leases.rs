@@ -1,6 +1,7 @@
 //! `sys/leases/*`: leases named by the path that made them and their accessor. No secrets engine
 //! hands out leased secrets yet, so every lease here is a token's.
 
+use super::opened::Opened;
 use super::records::row_at;
 use super::tokens::LeaseView;
 use super::turn::{Answer, Ask, Caller};
@@ -29,15 +30,23 @@ impl Vault {
         turn.run(async {
             let opened = pass?.opened;
             let unknown = || VaultError::invalid("invalid lease");
-            let (path, accessor) = lease.parse().ok_or_else(unknown)?;
-            let row = opened.barrier.read_fresh::<Row>(&row_at(accessor)).await?;
-            let row = row.map(|e| e.value).filter(|r| r.attribution.path == path);
-            let row = row.ok_or_else(unknown)?;
+            let row = self.named_row(&opened, &lease).await?.ok_or_else(unknown)?;
             let ttl = row.ttl(self.now());
             if row.revoked || ttl.is_zero() || self.is_cut(&opened, &row) {
                 return Err(unknown());
             }
             Ok(LeaseView { row, ttl })
+        })
+        .await
+    }
+
+    /// Whether anybody keeps leases of this kind: those whose revocation failed for good are the
+    /// only kind that clients ask for.
+    pub async fn lease_kind(&self, caller: &Caller, ask: Ask<'_>, known: bool) -> Answer<()> {
+        let (turn, pass) = self.admit(caller, ask).await?;
+        turn.run(async {
+            pass?;
+            if known { Ok(()) } else { Err(VaultError::NotFound) }
         })
         .await
     }
@@ -52,12 +61,10 @@ impl Vault {
         let (turn, pass) = self.admit(caller, ask.kind(audit::Kind::Auth)).await?;
         turn.run(async {
             let opened = pass?.opened;
-            let Some((path, accessor)) = lease.parse() else { return Ok(()) };
-            let row = opened.barrier.read_fresh::<Row>(&row_at(accessor)).await?;
-            if row.is_some_and(|r| r.value.attribution.path == path) {
-                self.revoke_row(&opened, caller, accessor, false).await?;
+            match self.named_row(&opened, &lease).await? {
+                Some(row) => self.revoke_row(&opened, caller, row.accessor, false).await,
+                None => Ok(()),
             }
-            Ok(())
         })
         .await
     }
@@ -72,14 +79,7 @@ impl Vault {
         let (turn, pass) = self.admit(caller, ask.kind(audit::Kind::Auth)).await?;
         turn.run(async {
             let opened = pass?.opened;
-            let known = match lease.parse() {
-                Some((path, accessor)) => opened
-                    .barrier
-                    .read_fresh::<Row>(&row_at(accessor))
-                    .await?
-                    .is_some_and(|r| r.value.attribution.path == path),
-                None => false,
-            };
+            let known = self.named_row(&opened, &lease).await?.is_some();
             Err(VaultError::invalid(if known {
                 "tokens cannot be renewed through this endpoint"
             } else {
@@ -89,43 +89,14 @@ impl Vault {
         .await
     }
 
-    /// Accessors of all leases that may still stand, at most `limit`.
-    pub async fn accessor_list(
+    /// The row that a lease id names: its accessor's, when the path is that row's own.
+    async fn named_row(
         &self,
-        caller: &Caller,
-        ask: Ask<'_>,
-        limit: usize,
-    ) -> Answer<Vec<String>> {
-        let (turn, pass) = self.admit(caller, ask.kind(audit::Kind::Auth)).await?;
-        turn.run(async {
-            let opened = pass?.opened;
-            let now = self.now();
-            let first = Accessor::new(now, [0; 16]).hour;
-            let last = Accessor::new(now + crate::limits::LEASE_HARD_MAX, [0; 16]).hour + 1;
-            let mut out = Vec::new();
-            for hour in first..=last {
-                let mut after = None;
-                loop {
-                    let page = opened
-                        .barrier
-                        .scan_bucket::<Row>(crate::barrier::MountId::SYSTEM, hour, after, 500)
-                        .await?;
-                    let Some((id, _)) = page.last() else { break };
-                    after = Some(*id);
-                    for (_, entry) in &page {
-                        let row = &entry.value;
-                        let stands = !row.revoked && !row.ttl(now).is_zero();
-                        if stands && !self.is_cut(&opened, row) {
-                            out.push(row.accessor.to_string());
-                        }
-                    }
-                    if out.len() >= limit {
-                        return Ok(out);
-                    }
-                }
-            }
-            if out.is_empty() { Err(VaultError::NotFound) } else { Ok(out) }
-        })
-        .await
+        opened: &Opened,
+        lease: &LeaseRef<'_>,
+    ) -> Result<Option<Row>, VaultError> {
+        let Some((path, accessor)) = lease.parse() else { return Ok(None) };
+        let row = opened.barrier.read_fresh::<Row>(&row_at(accessor)).await?;
+        Ok(row.map(|e| e.value).filter(|r| r.attribution.path == path))
     }
 }

@@ -8,6 +8,7 @@ use crate::barrier::{Address, Kind, MountId, Record, kinds};
 use crate::engines::cubbyhole::{Cubbyhole, WrappedAnswer};
 use crate::engines::kv;
 use crate::identity::approle::{DigestKey, Role, SecretId};
+use crate::identity::token_role::TokenRole;
 use crate::identity::userpass::{LockoutSlot, User};
 use crate::lease::{Accessor, Cutoff, Row};
 use crate::mounts;
@@ -108,6 +109,16 @@ impl Record for RoleIdRecord {
 impl Record for AccessorRecord {
     const KIND: Kind = kinds::APPROLE_ACCESSOR;
     const SCHEMA: u8 = 1;
+}
+
+impl Record for TokenRole {
+    const KIND: Kind = kinds::TOKEN_ROLE;
+    const SCHEMA: u8 = 1;
+}
+
+/// By the canonical name of the role.
+pub fn token_role_at(name: &str) -> Address {
+    Address::named(MountId::SYSTEM, name)
 }
 
 pub fn role_at(mount: MountId, name: &str) -> Address {

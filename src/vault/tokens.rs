@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::opened::Opened;
 use super::records::row_at;
+use super::token_roles::Through;
 use super::turn::{Answer, Ask, Caller, Session};
 use super::{TRIES, Vault, VaultError};
 use crate::access::PolicyName;
@@ -15,7 +16,7 @@ use crate::engines::cubbyhole::{Cubbyhole, WrappedAnswer};
 use crate::jwt::{JwtError, SigningInput};
 use crate::lease::{
     Accessor, Client, Cutoff, GrantRequest, Granted, Held, LeaseError, Origin, Row, Subject,
-    TtlLimits, grant, renew,
+    TtlLimits, grant, renew, renew_by_role,
 };
 use crate::mounts::EngineKind;
 use crate::path::RequestPath;
@@ -41,6 +42,10 @@ pub struct TokenWish {
     pub num_uses: u32,
     pub display_name: String,
     pub metadata: BTreeMap<String, String>,
+    /// The role it is to be made through: `create/<role>`.
+    pub role: Option<String>,
+    /// Only through a role that allows it; empty is none.
+    pub entity_alias: String,
     /// `no_parent`, or the path `create-orphan`.
     pub orphan: bool,
     /// The orphan was asked for by its own path, whose policy decides.
@@ -82,7 +87,7 @@ impl Vault {
         let (turn, pass) = self.decide(caller, who, ask.kind(audit::Kind::Auth))?;
         turn.run(async {
             let session = pass?;
-            if wish.orphan && !wish.orphan_by_path && !sudo {
+            if wish.orphan && !wish.orphan_by_path && wish.role.is_none() && !sudo {
                 return Err(VaultError::invalid(
                     "root or sudo privileges required to create orphan token",
                 ));
@@ -92,10 +97,7 @@ impl Vault {
                     "root or sudo privileges required to create periodic token",
                 ));
             }
-            let mut warnings = missing_policies(&session.opened, &wish.policies);
-            let mut issued = self.create(&session, caller, ask.path, &wish, sudo).await?;
-            warnings.append(&mut issued.warnings);
-            Ok(Issued { warnings, ..issued })
+            self.create(&session, caller, ask.path, wish, sudo).await
         })
         .await
     }
@@ -105,7 +107,7 @@ impl Vault {
         session: &Session,
         caller: &Caller,
         path: &RequestPath,
-        wish: &TokenWish,
+        wish: TokenWish,
         sudo: bool,
     ) -> Result<Issued, VaultError> {
         let opened = &session.opened;
@@ -126,13 +128,10 @@ impl Vault {
             }
             let held =
                 Held { claims: session.held.claims.as_ref().clone(), row: parent.value.clone() };
-            let origin = if wish.orphan { Origin::Orphan(&held) } else { Origin::Child(&held) };
-            let display_name = if wish.display_name.is_empty() {
-                "token".to_owned()
-            } else {
-                format!("token-{}", plain(&wish.display_name))
-            };
-            let request = GrantRequest {
+            let mut unit = opened.barrier.unit();
+            // Whether or not it changes: a revocation of the parent in between is a conflict.
+            unit.expect_at::<Row>(&parent_at, parent.revision);
+            let mut request = GrantRequest {
                 id: self.ports.random.array(),
                 kid: opened.kid.clone(),
                 revision: revision.0,
@@ -143,7 +142,7 @@ impl Vault {
                 no_default_policy: wish.no_default_policy,
                 renewable: wish.renewable,
                 num_uses: wish.num_uses,
-                display_name,
+                display_name: display_name(&wish.display_name),
                 metadata: wish.metadata.clone(),
                 path: path.as_str().to_owned(),
                 mount_id: hex::encode(mount.id),
@@ -151,18 +150,31 @@ impl Vault {
                 sudo,
                 ..GrantRequest::default()
             };
+            let mut orphan = wish.orphan;
+            let mut warnings = Vec::new();
+            if let Some(name) = &wish.role {
+                let through = Through { name, alias: &wish.entity_alias, mount: &mount };
+                let own = &held.claims.pol;
+                let shaped =
+                    self.shape_by_role(opened, &mut unit, &through, own, &mut request).await?;
+                (orphan, warnings) = shaped;
+            }
+            let origin = if orphan { Origin::Orphan(&held) } else { Origin::Child(&held) };
             let limits = self.ttl_limits(&mount);
             let granted =
                 grant(request, origin, &limits, &opened.expect, self.now()).map_err(refused)?;
-            let mut unit = opened.barrier.unit();
-            // Whether or not it changes: a revocation of the parent in between is a conflict.
-            unit.expect_at::<Row>(&parent_at, parent.revision);
             if let Some(row) = &granted.parent {
                 unit.put(&parent_at, row).await?;
             }
             match self.issue(opened, caller, granted, unit).await {
                 Err(VaultError::Contended) => {}
-                done => return done,
+                Err(error) => return Err(error),
+                Ok(mut issued) => {
+                    warnings.append(&mut issued.warnings);
+                    let carried = &issued.row.attribution.token_policies;
+                    warnings.extend(missing_policies(opened, carried));
+                    return Ok(Issued { warnings, ..issued });
+                }
             }
         }
         Err(VaultError::Contended)
@@ -261,9 +273,15 @@ impl Vault {
                 };
                 let client = Client { address: caller.client, certificate: None };
                 let limits = self.limits_of(opened, &entry.value);
-                let renewed =
-                    renew(&entry.value, parent.as_ref(), increment, &limits, &client, self.now())
-                        .map_err(refused)?;
+                let (row, parent) = (&entry.value, parent.as_ref());
+                let bounds = self.bounds_by_role(opened, row).await?;
+                let renewed = match &bounds {
+                    None => renew(row, parent, increment, &limits, &client, self.now()),
+                    Some(role) => {
+                        renew_by_role(row, parent, increment, &limits, role, &client, self.now())
+                    }
+                }
+                .map_err(refused)?;
                 let at = row_at(accessor);
                 let mut unit = opened.barrier.unit();
                 unit.expect_at::<Row>(&at, entry.revision);
@@ -418,11 +436,15 @@ fn plain(display_name: &str) -> String {
     display_name.chars().map(kept).collect::<String>().trim_end_matches('-').to_owned()
 }
 
+fn display_name(asked: &str) -> String {
+    if asked.is_empty() { "token".to_owned() } else { format!("token-{}", plain(asked)) }
+}
+
 fn missing_policies(opened: &Opened, names: &[String]) -> Vec<String> {
     let policies = opened.policies.load();
     PolicyName::each(names)
         .flatten()
-        .filter(|name| policies.record(name.as_str()).is_none())
+        .filter(|name| !name.is_root() && policies.record(name.as_str()).is_none())
         .map(|name| format!("Policy {:?} does not exist", name.as_str()))
         .collect()
 }

@@ -71,12 +71,29 @@ pub struct LeaseLookup {
     pub ttl: u64,
 }
 
+/// `data` of `sys/leases?type=irrevocable`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IrrevocableLeases {
+    pub lease_count: u64,
+    pub leases: Vec<String>,
+}
+
+/// `data` of `sys/leases/count?type=irrevocable`; counts are by mount.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IrrevocableCount {
+    pub counts: BTreeMap<String, u64>,
+    pub lease_count: u64,
+}
+
 /// `data` of `auth/token/roles/:name`. Times in seconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenRole {
     pub allowed_entity_aliases: Option<Vec<String>>,
     pub allowed_policies: Vec<String>,
     pub allowed_policies_glob: Vec<String>,
+    /// Shown when it was last written by this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound_cidrs: Option<Vec<String>>,
     pub disallowed_policies: Vec<String>,
     pub disallowed_policies_glob: Vec<String>,
     pub explicit_max_ttl: u64,
@@ -85,8 +102,12 @@ pub struct TokenRole {
     pub path_suffix: String,
     pub period: u64,
     pub renewable: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_bound_cidrs: Option<Vec<String>>,
     pub token_explicit_max_ttl: u64,
     pub token_no_default_policy: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_num_uses: Option<u64>,
     pub token_period: u64,
     pub token_type: String,
 }

@@ -82,6 +82,23 @@ async fn an_unknown_outcome_is_asked_again_with_the_same_id_and_then_reported() 
 }
 
 #[tokio::test]
+async fn the_next_bucket_is_the_first_that_holds_a_record() {
+    let vault = vault().await;
+    let next = async |from| vault.barrier.next_bucket::<Secret>(MOUNT, from).await.unwrap();
+    assert_eq!(next(0).await, None);
+    for bucket in [3, 3, 700_000] {
+        vault.put(&Address::bucketed(MOUNT, bucket, [1; 16]), "x").await;
+    }
+    assert_eq!([next(0).await, next(3).await], [Some(3), Some(3)]);
+    assert_eq!([next(4).await, next(700_000).await], [Some(700_000), Some(700_000)]);
+    assert_eq!([next(700_001).await, next(u32::MAX).await], [None, None]);
+    let mut unit = vault.barrier.unit();
+    unit.close_bucket::<Secret>(MOUNT, 3);
+    unit.commit().await.unwrap();
+    assert_eq!(next(0).await, Some(700_000));
+}
+
+#[tokio::test]
 async fn a_bucket_is_scanned_in_order_and_closed_as_a_whole() {
     let vault = vault().await;
     let mut unit = vault.barrier.unit();

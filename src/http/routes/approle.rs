@@ -5,6 +5,7 @@ use crate::http::approle;
 
 pub const TABLE: &[Route] = routes! {
     public "login" { Write => approle::login, Read => approle::login_read }
+    lease "tidy/secret-id" { Write => approle::tidy }
     lease "role" { List => approle::role_list }
     lease "role/:role" {
         Read => approle::role_read, Write => approle::role_write, Delete => approle::role_delete,

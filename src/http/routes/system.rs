@@ -1,7 +1,7 @@
 //! What is answered below `sys/`.
 
 use super::{Route, Verb, routes};
-use crate::http::{lease, mount, policy, system, userpass, wrapping};
+use crate::http::{lease, mount, policy, system, token, userpass, wrapping};
 
 pub const TABLE: &[Route] = routes! {
     public "seal-status" { Read => system::seal_status }
@@ -33,6 +33,11 @@ pub const TABLE: &[Route] = routes! {
     lease "locked-users" { Read => userpass::locked_users }
     lease "locked-users/:accessor/unlock/:user" { Write => userpass::unlock_user }
     lease "leases/lookup" { Write => lease::lookup }
+    lease "leases" { Read => lease::irrevocable }
+    lease "leases/count" { Read => lease::irrevocable_count }
+    lease "leases/tidy" { Write => token::tidy }
+    lease "leases/lookup" { Write => lease::lookup, List => lease::list }
+    lease "leases/lookup/*prefix" { List => lease::list }
     lease "leases/renew" { Write => lease::renew }
     lease "leases/renew/*lease" { Write => lease::renew }
     lease "leases/revoke" { Write => lease::revoke }

@@ -1,13 +1,15 @@
 //! What is answered below `auth/token/`.
 
 use super::{Route, Verb, routes};
-use crate::http::token;
+use crate::http::{token, token_role};
 
 pub const TABLE: &[Route] = routes! {
     lease "create" { Write => token::create }
     lease "create/:role" { Write => token::create_by_role }
-    lease "roles" { List => token::no_role }
-    lease "roles/:role" { Read => token::no_role }
+    lease "roles" { List => token_role::list }
+    lease "roles/:role" {
+        Read => token_role::read, Write => token_role::write, Delete => token_role::delete,
+    }
     lease "create-orphan" { Write => token::create_orphan }
     lease "lookup" { Read => token::lookup, Write => token::lookup }
     lease "lookup-self" { Read => token::lookup_self, Write => token::lookup_self }
@@ -20,4 +22,5 @@ pub const TABLE: &[Route] = routes! {
     lease "revoke-accessor" { Write => token::revoke_accessor }
     lease "revoke-orphan" { Write => token::revoke_orphan }
     lease "accessors" { List => token::accessors }
+    lease "tidy" { Write => token::tidy }
 };

@@ -18,6 +18,7 @@ pub(super) fn policies(
     }
     let (mut set, mut add_default) = match origin {
         Origin::Init | Origin::Login | Origin::Wrapping => (asked, true),
+        Origin::Child(_) | Origin::Orphan(_) if request.policies_by_role => (asked, false),
         Origin::Child(held) | Origin::Orphan(held) => {
             let own = &held.claims.pol;
             let any = held.is_root() || (request.sudo && matches!(origin, Origin::Orphan(_)));
