@@ -29,3 +29,4 @@ mod synced;
 mod token;
 mod userpass;
 mod wrapping;
+mod token_role;

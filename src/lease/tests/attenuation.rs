@@ -137,3 +137,38 @@ proptest! {
         prop_assert!(c.cnf.is_none() || o.cnf == c.cnf);
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// A role widens the policies, to exactly those it names, and nothing else; never to root.
+    #[test]
+    fn p03_a_role_widens_policies_alone_and_never_to_root(
+        caller in request(9_000_000), mut made in request(99_000_000), orphan: bool, root: bool,
+        path in prop::sample::select(&PATHS[..]), op in prop::sample::select(&OPS[..]),
+        client in address(),
+    ) {
+        made.policies = vec!["p7".into(), "p8".into()];
+        if root {
+            made.policies.push(" ROOT".into());
+        }
+        (made.policies_by_role, made.period_by_role, made.sudo) = (true, true, false);
+        let Some(caller) = lease(caller, Origin::Login, NOW) else { return Ok(()) };
+        let origin = if orphan { Origin::Orphan(&caller) } else { Origin::Child(&caller) };
+        let no_default = made.no_default_policy;
+        let made = super::super::grant(made, origin, &limits(), &vault(), NOW);
+        if root {
+            prop_assert!(made.is_err());
+            return Ok(());
+        }
+        let Ok(made) = made.map(held) else { return Ok(()) };
+        let (m, c) = (&made.claims, &caller.claims);
+        prop_assert_eq!(&m.pol, &["p7", "p8"], "{}", no_default);
+        prop_assert!(!m.permits(path, op, Some(client)) || c.permits(path, op, Some(client)));
+        let networks = |held: &Held| admits(&held.row.attribution.bound_cidrs, Some(client));
+        prop_assert!(!networks(&made) || networks(&caller));
+        prop_assert!(c.cnf.is_none() || m.cnf == c.cnf);
+        prop_assert!(orphan || made.row.hard_end <= caller.row.hard_end);
+        prop_assert!(made.row.hard_end.saturating_since(NOW) <= limits().hard());
+    }
+}

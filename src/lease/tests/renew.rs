@@ -124,3 +124,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn p14_a_lease_of_a_role_is_renewed_within_the_role_as_it_is_then() {
+    let by = |row: &Row, period, explicit_max_ttl, wait| {
+        let role = RoleBounds { period, explicit_max_ttl };
+        let now = NOW + wait;
+        renew_by_role(row, None, HOUR * 9, &limits(), &role, &Client::default(), now)
+            .map(|r| r.row.soft_end.saturating_since(now))
+    };
+    let none = Duration::ZERO;
+    let plain = row(GrantRequest { ttl: HOUR, ..login_request() });
+    assert_eq!(by(&plain, none, none, MINUTE), Ok(HOUR * 9));
+    assert_eq!(by(&plain, none, HOUR, MINUTE), Ok(HOUR - MINUTE));
+    assert_eq!(by(&plain, none, MINUTE, MINUTE), Err(LeaseError::PastMax));
+    assert_eq!(by(&plain, MINUTE, none, MINUTE), Ok(MINUTE));
+    let periodic = row(GrantRequest { period: HOUR, ..login_request() });
+    assert_eq!(by(&periodic, HOUR * 2, none, MINUTE), Ok(HOUR));
+    assert_eq!(by(&periodic, MINUTE, none, MINUTE), Ok(MINUTE));
+    assert_eq!(by(&periodic, HOUR, MINUTE * 2, MINUTE), Ok(MINUTE));
+    // Periodic no more: it ends by the maximum like any other.
+    assert!(by(&periodic, none, none, MINUTE).unwrap() <= limits().max_ttl);
+}
