@@ -75,3 +75,29 @@ fn revoking_by_prefix_ends_every_login_below_it_and_no_other_token() {
     assert_eq!(server.get("auth/token/lookup-self", Some(&other)).status, 200);
     assert_eq!(server.get("auth/token/lookup-self", Some(&login())).status, 200);
 }
+
+#[test]
+fn tidying_drops_expired_secret_ids_and_no_others() {
+    let server = Server::start();
+    let root = server.root_token();
+    let (role_id, kept) = server.role("tidy", json!({}));
+    let keys =
+        || server.list("auth/approle/role/tidy/secret-id", &root).ok()["data"]["keys"].clone();
+    let before = keys();
+    let soon = server.post("auth/approle/role/tidy/secret-id", &root, json!({"ttl": "1s"})).ok();
+    assert_eq!(soon["data"]["secret_id_ttl"], 1);
+    assert_eq!(keys().as_array().unwrap().len(), 2);
+    let dropped = (0..200).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let started = server.post("auth/approle/tidy/secret-id", &root, json!({}));
+        assert!(matches!(started.status, 200 | 202), "{started:?}");
+        keys() == before
+    });
+    assert!(dropped, "{}", keys());
+    server.login("auth/approle/login", json!({"role_id": role_id, "secret_id": kept})).ok();
+    let accessor = json!({"secret_id_accessor": soon["data"]["secret_id_accessor"]});
+    let gone = server.post("auth/approle/role/tidy/secret-id-accessor/lookup", &root, accessor);
+    assert_eq!(gone.status, 404, "{gone:?}");
+    let nobody = server.post("auth/approle/tidy/secret-id", &server.token(&["default"]), json!({}));
+    assert_eq!(nobody.status, 403, "{nobody:?}");
+}
