@@ -70,6 +70,8 @@ async fn issue(ctx: &Ctx, wish: TokenWish, captured: &[&str]) -> Outcome {
         );
     }
     let issued = settle(ctx.vault.token_create(&ctx.caller, ctx.ask(), wish).await)?;
+    // A role may say the same.
+    warnings.retain(|w| !issued.warnings.contains(w));
     Ok(issued_reply(ctx, issued, warnings))
 }
 

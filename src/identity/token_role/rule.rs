@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::{TokenRole, TokenRoleError, glob};
 use crate::access::PolicyName;
-use crate::identity::ParametersError;
+use crate::identity::{ParametersError, TokenType};
 
 /// What a request asks of a role. Zero and empty are "not given".
 #[derive(Clone, Debug, Default)]
@@ -59,6 +59,12 @@ impl TokenRole {
                     used.as_secs()
                 ));
             }
+        }
+        if matches!(self.token_type, TokenType::Batch | TokenType::DefaultBatch) {
+            warnings.push(
+                "batch tokens are not issued; this is a service token, which costs no memory either"
+                    .into(),
+            );
         }
         let name = Self::canonical_name(&self.name);
         let suffix = if self.path_suffix.is_empty() { "" } else { "/" };

@@ -140,7 +140,12 @@ fn batch_roles_make_what_batch_tokens_could_be() {
             period: Named { new: Some(period), old: None },
             ..TokenRoleUpdate::default()
         };
-        TokenRole::create("r", update).is_ok()
+        let made = TokenRole::create("r", update);
+        if let Ok(role) = &made {
+            let granted = role.grant(&RoleWish::default(), &[]).unwrap();
+            assert!(granted.warnings[0].starts_with("batch tokens are not issued"));
+        }
+        made.is_ok()
     };
     assert!(with(true, false, Duration::ZERO));
     assert!(!with(false, false, Duration::ZERO));
