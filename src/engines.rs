@@ -4,3 +4,4 @@
 
 pub mod cubbyhole;
 pub mod kv;
+pub mod kv1;

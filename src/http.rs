@@ -8,12 +8,14 @@
 //!   `mount`, `system`; `parameters`: fields that login methods share
 //! * one file a resource: `kv`, `token`, `approle`, `lease`, `policy`, `mount`, `system`,
 //!   `cubbyhole`, `wrapping`
+//! * one file a resource: `kv`, `kv1`, `token`, `approle`, `lease`, `policy`, `mount`, `system`
 
 mod approle;
 mod cubbyhole;
 mod dispatch;
 mod index;
 mod kv;
+mod kv1;
 mod lease;
 mod mount;
 mod parameters;

@@ -96,6 +96,16 @@ pub const LOCKOUT_COUNTER_RESET: Duration = Duration::from_secs(15 * 60);
 pub const LOCKOUT_SLOTS: u32 = 1_024;
 /// Names counted in one such record.
 pub const LOCKOUT_COUNTS_MAX: usize = 16;
+/// Options of a mount.
+pub const MOUNT_OPTIONS_MAX: usize = 16;
+/// Items of one list among a mount's settings.
+pub const MOUNT_LIST_MAX: usize = 32;
+/// Name or value of an option, and an item of such a list, bytes.
+pub const MOUNT_TEXT_BYTES_MAX: usize = 128;
+/// Moves of mounts that are remembered.
+pub const MOVES_KEPT: usize = 32;
+/// Names that one recursive listing answers; more are asked for with `limit` and `after`.
+pub const SCAN_NAMES_MAX: usize = 100_000;
 /// Ancestors that a lease carries; deeper lineage is refused.
 pub const LEASE_ANCESTORS_MAX: usize = 8;
 /// Metadata pairs of a lease or secret.

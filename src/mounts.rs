@@ -2,12 +2,14 @@
 //! Pure rules; `vault` keeps the table sealed and resident.
 
 mod names;
+mod settings;
 mod table;
 
 use serde::{Deserialize, Serialize};
 
 pub use names::MountPath;
-pub use table::{Resolved, Table};
+pub use settings::{Settings, TokenType, Tuning, UserLockout, UserLockoutChange, Visibility};
+pub use table::{Move, Resolved, Table};
 
 use crate::clock::Timestamp;
 
@@ -27,6 +29,7 @@ pub enum EngineKind {
     Kv2,
     Token,
     AppRole,
+    Kv1,
     Userpass,
     Cubbyhole,
 }
@@ -36,7 +39,7 @@ impl EngineKind {
     pub fn type_name(self) -> &'static str {
         match self {
             EngineKind::System => "system",
-            EngineKind::Kv2 => "kv",
+            EngineKind::Kv1 | EngineKind::Kv2 => "kv",
             EngineKind::Token => "token",
             EngineKind::AppRole => "approle",
             EngineKind::Userpass => "userpass",
@@ -47,9 +50,16 @@ impl EngineKind {
     /// The plane it can be mounted in.
     pub fn plane(self) -> Plane {
         match self {
-            EngineKind::System | EngineKind::Kv2 | EngineKind::Cubbyhole => Plane::Secret,
+            EngineKind::System | EngineKind::Kv1 | EngineKind::Kv2 | EngineKind::Cubbyhole => {
+                Plane::Secret
+            }
             EngineKind::Token | EngineKind::AppRole | EngineKind::Userpass => Plane::Auth,
         }
+    }
+
+    /// Login methods that stop listening to a user who fails again and again.
+    pub fn locks_users_out(self) -> bool {
+        self == EngineKind::Userpass
     }
 
     /// Mounts that the vault makes itself; they can't be disabled, moved or mounted again.
@@ -76,9 +86,30 @@ pub struct Mount {
     /// Seconds; 0 = the system's maximum.
     pub max_lease_ttl_seconds: u64,
     pub created: Timestamp,
+    pub tuning: Tuning,
+    /// A KV mount on its way from version 1 to 2: nothing is answered below it until it is there.
+    pub upgrading: bool,
 }
 
 impl Mount {
+    /// A mount with nothing set.
+    pub fn new(id: [u8; 16], path: &str, kind: EngineKind, created: Timestamp) -> Self {
+        Self {
+            id,
+            plane: kind.plane(),
+            path: path.to_owned(),
+            kind,
+            accessor: String::new(),
+            uuid: String::new(),
+            description: String::new(),
+            default_lease_ttl_seconds: 0,
+            max_lease_ttl_seconds: 0,
+            created,
+            tuning: Tuning::default(),
+            upgrading: false,
+        }
+    }
+
     /// Where requests reach it: `auth/approle/` or `secret/`.
     pub fn request_path(&self) -> String {
         match self.plane {
@@ -99,6 +130,18 @@ pub enum MountError {
     Builtin(String),
     #[error("invalid mount path {path:?}: {why}")]
     Path { path: String, why: &'static str },
+    /// A setting that can't be; the text says what to send instead.
+    #[error("{0}")]
+    Setting(String),
     #[error("at most {0} mounts; disable one that is no longer used")]
     TooMany(usize),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub fn mount(path: &str, kind: EngineKind) -> Mount {
+        Mount::new([path.len() as u8; 16], path, kind, Timestamp(0))
+    }
 }

@@ -6,6 +6,8 @@
 //! * `kv`, `tokens`, `renewals`, `cutting`, `leases`, `approle`, `userpass`, `policies`, `mounting`, `system`: the verbs
 //! * `kv`, `tokens`, `cutting`, `leases`, `approle`, `policies`, `mounting`, `system`,
 //!   `cubbyhole`, `wrapping`: the verbs
+//! * `kv`, `kv1`, `tokens`, `cutting`, `leases`, `approle`, `policies`, `mounting`, `system`: the verbs
+//! * `listing`: names below a directory, for every engine that lists
 //! * `jobs`: work without a caller
 //! * `kv`, `tokens`, `token_roles`, `cutting`, `leases`, `lease_listing`, `approle`, `policies`,
 //!   `mounting`, `system`: the verbs
@@ -19,9 +21,11 @@ mod entities;
 mod error;
 mod jobs;
 mod kv;
+mod kv1;
 mod lease_listing;
 mod leases;
 mod lifecycle;
+mod listing;
 mod mounting;
 mod opened;
 mod policies;
@@ -56,7 +60,7 @@ pub use kv::{Found, Patched, SecretAt, VersionsCommand};
 pub use lease_listing::Listed;
 pub use leases::LeaseRef;
 pub use lifecycle::{Phase, Status};
-pub use mounting::MountSettings;
+pub use mounting::Tuned;
 pub use opened::Opened;
 pub use records::PolicyRecord;
 pub use system::Preflight;

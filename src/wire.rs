@@ -4,13 +4,14 @@
 //! * `json`: request bodies: strict front, named fields, the dialect's coercions and errors.
 //! * `duration`: Go's durations, read and printed.
 //! * `envelope`: the envelope around every answer, errors, wrapping.
-//! * `kv`, [`token`], [`approle`], [`userpass`], [`sys`]: the shapes of each area.
+//! * `kv`, [`kv1`], [`token`], [`approle`], [`userpass`], [`sys`]: the shapes of each area.
 
 pub mod approle;
 pub mod duration;
 pub mod envelope;
 pub mod json;
 pub mod kv;
+pub mod kv1;
 pub mod sys;
 pub mod token;
 pub mod userpass;

@@ -25,6 +25,7 @@ pub struct Unit {
 
 enum Step {
     Expect { at: Address, kind: Kind, revision: Option<Revision> },
+    ExpectNone { mount: MountId, tree: Kind },
     Put { at: Address, kind: Kind, sealed: Bytes },
     Delete { at: Address, kind: Kind },
     Enter { mount: MountId, tree: Kind, path: String },
@@ -71,6 +72,11 @@ impl Unit {
     /// Commit only if the record at `at` is still the one read at `revision`.
     pub fn expect_at<T: Record>(&mut self, at: &Address, revision: Revision) {
         self.steps.push(Step::Expect { at: at.clone(), kind: T::KIND, revision: Some(revision) });
+    }
+
+    /// Commit only if the tree of names is empty.
+    pub fn expect_none_under(&mut self, mount: MountId, tree: Kind) {
+        self.steps.push(Step::ExpectNone { mount, tree });
     }
 
     /// Seals `value` for `at` and returns its digest C. Async because the data key may be cold
@@ -201,6 +207,10 @@ impl Unit {
                     Some(revision) => Guard::AtRevision(key, revision),
                 });
             }
+            Step::ExpectNone { mount, tree } => {
+                let root = address::directory_prefix(mount, tree, "", &index);
+                draft.guards.push(Guard::NoneUnder(root));
+            }
             Step::Put { at, kind, sealed } => {
                 draft.writes.insert(at.store_key(kind, &index), Some(sealed));
             }
@@ -271,6 +281,7 @@ impl Step {
         match self {
             Step::Expect { at, .. } | Step::Put { at, .. } | Step::Delete { at, .. } => at.mount(),
             Step::Enter { mount, .. }
+            | Step::ExpectNone { mount, .. }
             | Step::Leave { mount, .. }
             | Step::CloseBucket { mount, .. }
             | Step::CloseMount { mount } => *mount,

@@ -282,6 +282,9 @@ async fn answered(ctx: &mut Ctx) -> (Reply, bool) {
                     };
                     return (unrouted(ctx, VaultError::NoRoute(shown)).await, false);
                 }
+                Some(resolved) if resolved.mount.upgrading => {
+                    return (unrouted(ctx, VaultError::upgrading()).await, false);
+                }
                 Some(resolved) => {
                     let table = routes::below(resolved.mount.kind);
                     ctx.mount = Some(resolved.mount);

@@ -6,16 +6,16 @@ use super::reply::{Outcome, Reply, Stop, settle};
 use super::request::{Ctx, Verb};
 use crate::access::Operation;
 use crate::engines::kv::{ConfigChange, CustomMetadata, MetadataChange, VersionView};
-use crate::limits;
 use crate::vault::{Found, Patched, SecretAt, VaultError, VersionsCommand};
-use crate::wire::envelope::Envelope;
+use crate::wire::envelope::{Data, Envelope};
 use crate::wire::kv::{
     self as shapes, ConfigData, ConfigRequest, Keys, Metadata, MetadataRequest, ROOT_OPERATION,
     RequestError, VersionMetadata, VersionTimes, VersionsOf, WriteRequest,
 };
 
 impl Ctx {
-    fn secret(&self) -> Result<SecretAt<'_>, Stop> {
+    /// The secret that a KV mount's route names.
+    pub fn secret(&self) -> Result<SecretAt<'_>, Stop> {
         let mount = self.mount.clone().ok_or(Stop::Bad(VaultError::UnsupportedPath))?;
         Ok(SecretAt { mount, secret: self.capture(0), path: &self.path, parameters: Some(self) })
     }
@@ -165,13 +165,33 @@ pub async fn metadata_delete(ctx: &Ctx) -> Outcome {
 }
 
 pub async fn list(ctx: &Ctx) -> Outcome {
-    let after = ctx.query.string("after")?.filter(|a| !a.is_empty());
-    let limit = ctx.query.int("limit")?.and_then(|l| usize::try_from(l).ok()).filter(|l| *l > 0);
-    let limit = limit.unwrap_or(limits::DIRECTORY_CHILDREN_MAX);
+    let (after, limit) = page(ctx)?;
     let secret = ctx.secret()?;
     let answer = ctx.vault.kv_list(&ctx.caller, &secret, after.as_deref(), limit).await;
+    Ok(listed(ctx, settle(answer)?))
+}
+
+pub async fn scan(ctx: &Ctx) -> Outcome {
+    let (after, limit) = page(ctx)?;
+    let secret = ctx.secret()?;
+    let answer = ctx.vault.kv_scan(&ctx.caller, &secret, after.as_deref(), limit).await;
+    Ok(listed(ctx, settle(answer)?))
+}
+
+/// Which part of a listing is asked for: `after` a name, at most `limit`; zero and less are all.
+pub fn page(ctx: &Ctx) -> Result<(Option<String>, Option<usize>), Stop> {
+    let after = ctx.query.string("after")?.filter(|a| !a.is_empty());
+    let limit = ctx.query.int("limit")?.and_then(|l| usize::try_from(l).ok()).filter(|l| *l > 0);
+    Ok((after, limit))
+}
+
+/// A listing; a recursive one may be empty, and then has no `keys`, as in the reference server.
+pub fn listed(ctx: &Ctx, keys: Vec<String>) -> Reply {
     let envelope = known(ctx, &["after", "limit"]);
-    Ok(Reply::envelope(&envelope.shape(&Keys { keys: settle(answer)? })))
+    Reply::envelope(&match keys.is_empty() {
+        true => envelope.data(Data::from_canonical("{}".into())),
+        false => envelope.shape(&Keys { keys }),
+    })
 }
 
 pub async fn config_read(ctx: &Ctx) -> Outcome {
@@ -204,7 +224,8 @@ pub async fn unversioned(ctx: &Ctx) -> Outcome {
         Verb::Write => "put",
         Verb::Patch => "patch",
         Verb::Delete => "delete",
-        Verb::List | Verb::Scan => "list",
+        Verb::List => "list",
+        Verb::Scan => "scan",
     };
     nothing_but(ctx, &shapes::invalid_path(verb)).await
 }
@@ -229,7 +250,7 @@ async fn nothing_but(ctx: &Ctx, warning: &str) -> Outcome {
 }
 
 /// An envelope that warns of query parameters which the endpoint does not know.
-fn known(ctx: &Ctx, names: &[&str]) -> Envelope {
+pub fn known(ctx: &Ctx, names: &[&str]) -> Envelope {
     let names: Vec<&str> = ["list", "scan"].iter().chain(names).copied().collect();
     Envelope::new(&ctx.caller.request_id).warn(ctx.query.warnings(&names, &[]))
 }

@@ -1,14 +1,20 @@
-//! `sys/mounts` and `sys/auth`.
+//! `sys/mounts`, `sys/auth`, `sys/remount`.
+//!
+//! * `settings`: what a request sets; `shape`: how a mount is shown
+
+mod settings;
+mod shape;
 
 use std::collections::BTreeMap;
 
 use super::reply::{Outcome, Reply, Stop, settle};
 use super::request::Ctx;
-use crate::mounts::{EngineKind, Mount, Plane};
-use crate::vault::{MountSettings, VaultError};
+use crate::mounts::Plane;
+use crate::vault::{Tuned, VaultError};
 use crate::wire::envelope::Envelope;
-use crate::wire::json::Body;
-use crate::wire::sys::{self as shapes, MountConfig, Tune};
+use crate::wire::sys::{self as shapes, MigrationInfo, Remount, RemountStatus};
+
+pub use shape::{mount_shape, public_shape};
 
 pub async fn list_secret(ctx: &Ctx) -> Outcome {
     list(ctx, Plane::Secret).await
@@ -41,22 +47,10 @@ async fn read(ctx: &Ctx, plane: Plane) -> Outcome {
     let answer = ctx.vault.mount_read(&ctx.caller, ctx.ask(), plane, at, sudo).await;
     let mount = settle(answer)?;
     let envelope = Envelope::new(&ctx.caller.request_id);
-    if !tune {
-        return Ok(Reply::injected(&envelope.shape(&mount_shape(&mount))));
-    }
-    let resolved =
-        |own: u64, system: std::time::Duration| if own == 0 { system.as_secs() } else { own };
-    let ttl = &ctx.vault.settings().ttl;
-    let shape = Tune {
-        default_lease_ttl: resolved(mount.default_lease_ttl_seconds, ttl.default_ttl),
-        description: description(&mount),
-        force_no_cache: false,
-        max_lease_ttl: resolved(mount.max_lease_ttl_seconds, ttl.max_ttl),
-        options: options(&mount),
-        token_type: (plane == Plane::Auth).then(|| "default-service".to_owned()),
-        ..Tune::default()
-    };
-    Ok(Reply::injected(&envelope.shape(&shape)))
+    Ok(Reply::injected(&match tune {
+        false => envelope.shape(&mount_shape(&mount)),
+        true => envelope.shape(&shape::tune(&mount, &ctx.vault.settings().ttl)),
+    }))
 }
 
 pub async fn write_secret(ctx: &Ctx) -> Outcome {
@@ -69,17 +63,21 @@ pub async fn write_auth(ctx: &Ctx) -> Outcome {
 
 async fn write(ctx: &Ctx, plane: Plane) -> Outcome {
     let (plane, at, tune) = tuned(plane, ctx.capture(0));
-    if tune {
-        let settings = settings(&ctx.body)?;
-        tunable(&ctx.body)?;
-        settle(ctx.vault.mount_tune(&ctx.caller, ctx.ask(), plane, at, settings).await)?;
-        return Ok(Reply::empty());
+    if !tune {
+        let kind = settings::kind(&ctx.body, plane)?;
+        let wish = settings::of_enable(&ctx.body, kind)?;
+        let warnings = settings::warnings(&wish);
+        settle(ctx.vault.mount_enable(&ctx.caller, ctx.ask(), at, kind, wish).await)?;
+        return Ok(Reply::warnings(&ctx.caller.request_id, warnings));
     }
-    let kind = kind(&ctx.body, plane)?;
-    let mut settings = settings(&ctx.body.nested("config")?)?;
-    settings.description = ctx.body.string("description")?;
-    settle(ctx.vault.mount_enable(&ctx.caller, ctx.ask(), at, kind, settings).await)?;
-    Ok(Reply::empty())
+    let wish = settings::of_tune(&ctx.body)?;
+    let version = settings::version(&ctx.body.nested("options")?)?;
+    let mut warnings = settings::warnings(&wish);
+    let answer = ctx.vault.mount_tune(&ctx.caller, ctx.ask(), plane, at, wish, version).await;
+    if settle(answer)? == Tuned::Upgraded {
+        warnings.push("The mount was upgraded from version 1 to version 2.".into());
+    }
+    Ok(Reply::warnings(&ctx.caller.request_id, warnings))
 }
 
 pub async fn disable_secret(ctx: &Ctx) -> Outcome {
@@ -107,102 +105,33 @@ fn tuned(plane: Plane, captured: &str) -> (Plane, &str, bool) {
     }
 }
 
-/// Refuses what a client must not believe to be in force.
-fn tunable(body: &Body) -> Result<(), Stop> {
-    if let Some(other) = body.string("listing_visibility")?
-        && !matches!(other.as_str(), "" | "hidden")
-    {
-        return Err(Stop::Bad(VaultError::invalid(
-            "invalid listing_visibility: mounts are shown to those with a right below them only; send \"hidden\"",
-        )));
-    }
-    match body.nested("options")?.string("version")?.as_deref() {
-        None | Some("2") => Ok(()),
-        Some(_) => Err(Stop::Bad(VaultError::invalid("cannot downgrade mount from version 2"))),
-    }
-}
-
-fn settings(body: &Body) -> Result<MountSettings, Stop> {
-    Ok(MountSettings {
-        description: body.string("description")?,
-        default_lease_ttl_seconds: ttl(body, "default_lease_ttl")?,
-        max_lease_ttl_seconds: ttl(body, "max_lease_ttl")?,
-    })
-}
-
-/// Clients send an empty text for "as it is", and `system` for the system's.
-fn ttl(body: &Body, name: &str) -> Result<Option<u64>, Stop> {
-    match body.string(name)?.as_deref() {
-        None | Some("") => Ok(None),
-        Some("system") => Ok(Some(0)),
-        Some(_) => body.seconds(name).map_err(|e| Stop::Bad(VaultError::Invalid(e.detail))),
-    }
-}
-
-fn kind(body: &Body, plane: Plane) -> Result<EngineKind, Stop> {
-    let name = body.string("type")?.unwrap_or_default();
-    let options = body.nested("options")?;
-    let version = options.string("version")?.unwrap_or_default();
-    let kind = match (plane, name.as_str(), version.as_str()) {
-        (Plane::Secret, "kv-v2", _) | (Plane::Secret, "kv", "2") => EngineKind::Kv2,
-        (Plane::Secret, "kv", _) => {
-            return Err(Stop::Bad(VaultError::invalid(
-                "only version 2 of kv is offered: send \"options\": {\"version\": \"2\"}, or type kv-v2",
-            )));
-        }
-        (Plane::Auth, "approle", _) => EngineKind::AppRole,
-        (Plane::Auth, "userpass", _) => EngineKind::Userpass,
-        (Plane::Auth, "token", _) => EngineKind::Token,
-        (_, "", _) => {
-            return Err(Stop::Bad(VaultError::invalid(
-                "backend type must be specified as a string",
-            )));
-        }
-        (_, other, _) => {
-            let shown: String = other.chars().filter(|c| !c.is_control()).take(64).collect();
-            let text = format!("plugin not found in the catalog: {shown}");
-            return Err(Stop::Bad(VaultError::Invalid(text)));
+/// Moves a mount. It is done when this answers; the id is for clients that ask until it is.
+pub async fn remount(ctx: &Ctx) -> Outcome {
+    let place = |name: &str| -> Result<String, Stop> {
+        match ctx.body.string(name)? {
+            Some(text) if !text.is_empty() => Ok(text),
+            _ => Err(Stop::Bad(VaultError::invalid(
+                "both 'from' and 'to' path must be specified as a string",
+            ))),
         }
     };
-    Ok(kind)
+    let (from, to) = (place("from")?, place("to")?);
+    let answer = ctx.vault.mount_move(&ctx.caller, ctx.ask(), &from, &to).await;
+    let shape = Remount { migration_id: settle(answer)? };
+    let warnings = ctx.body.warnings(&["from", "to"], &[]);
+    Ok(Reply::injected(&Envelope::new(&ctx.caller.request_id).shape(&shape).warn(warnings)))
 }
 
-fn description(mount: &Mount) -> String {
-    match (mount.kind, mount.description.as_str()) {
-        (EngineKind::Token, "") => "token based credentials".into(),
-        (EngineKind::System, "") => {
-            "system endpoints used for control, policy and debugging".into()
-        }
-        (EngineKind::Cubbyhole, "") => "per-token private secret storage".into(),
-        (_, own) => own.to_owned(),
-    }
-}
-
-fn options(mount: &Mount) -> Option<BTreeMap<String, String>> {
-    (mount.kind == EngineKind::Kv2).then(|| BTreeMap::from([("version".into(), "2".into())]))
-}
-
-/// A mount as clients know it.
-pub fn mount_shape(mount: &Mount) -> shapes::Mount {
-    let auth = mount.plane == Plane::Auth;
-    shapes::Mount {
-        accessor: mount.accessor.clone(),
-        config: MountConfig {
-            default_lease_ttl: mount.default_lease_ttl_seconds,
-            max_lease_ttl: mount.max_lease_ttl_seconds,
-            token_type: auth.then(|| "default-service".to_owned()),
-            ..MountConfig::default()
+pub async fn remount_status(ctx: &Ctx) -> Outcome {
+    let id = ctx.capture(0);
+    let moved = settle(ctx.vault.mount_moved(&ctx.caller, &ctx.path, id).await)?;
+    let shape = RemountStatus {
+        migration_id: moved.id,
+        migration_info: MigrationInfo {
+            source_mount: moved.from,
+            target_mount: moved.to,
+            status: "success".into(),
         },
-        deprecation_status: (!mount.kind.is_builtin()).then(|| "supported".into()),
-        description: description(mount),
-        options: match mount.kind {
-            EngineKind::AppRole | EngineKind::Userpass => Some(BTreeMap::new()),
-            _ => options(mount),
-        },
-        running_plugin_version: format!("v{}+builtin.vault", super::DIALECT_VERSION),
-        kind: mount.kind.type_name().into(),
-        uuid: mount.uuid.clone(),
-        local: mount.kind == EngineKind::Cubbyhole,
-        ..shapes::Mount::default()
-    }
+    };
+    Ok(Reply::shape(&ctx.caller.request_id, &shape))
 }

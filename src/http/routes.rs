@@ -5,6 +5,7 @@
 mod approle;
 mod cubbyhole;
 mod kv;
+mod kv1;
 mod system;
 mod token;
 mod userpass;
@@ -59,6 +60,7 @@ pub fn below(kind: EngineKind) -> &'static [Route] {
         EngineKind::Kv2 => kv::TABLE,
         EngineKind::Token => token::TABLE,
         EngineKind::AppRole => approle::TABLE,
+        EngineKind::Kv1 => kv1::TABLE,
         EngineKind::Userpass => userpass::TABLE,
         EngineKind::Cubbyhole => cubbyhole::TABLE,
     }
@@ -73,6 +75,7 @@ pub const ALL: &[(&str, &[Route])] = &[
     ("auth/APPROLE", approle::TABLE),
     ("auth/USERPASS", userpass::TABLE),
     ("cubbyhole", cubbyhole::TABLE),
+    ("KV1", kv1::TABLE),
 ];
 
 /// The first pattern that fits; tables have the exact before the general.

@@ -1,14 +1,15 @@
 //! Health, seal status, init, seal and unseal, capabilities, the preflight, published keys.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::http::{Method, StatusCode};
 
-use super::mount::mount_shape;
+use super::mount::{mount_shape, public_shape};
 use super::reply::{Outcome, Reply, Stop, settle};
 use super::request::Ctx;
 use crate::mounts::Mount;
-use crate::vault::{Caller, Status, Target, Vault, VaultError};
+use crate::vault::{Caller, Preflight, Status, Target, Vault, VaultError};
 use crate::wire::envelope::Envelope;
 use crate::wire::json::{Body, text};
 use crate::wire::sys::{
@@ -186,9 +187,17 @@ pub async fn preflight(ctx: &Ctx) -> Outcome {
 
 pub async fn visible_mounts(ctx: &Ctx) -> Outcome {
     let seen = settle(ctx.vault.preflight_all(&ctx.caller, &ctx.path).await)?;
-    let of = |mounts: &[std::sync::Arc<Mount>]| -> BTreeMap<String, shapes::Mount> {
-        mounts.iter().map(|m| (m.path.clone(), mount_shape(m))).collect()
+    let known = ctx.caller.token.is_some();
+    Ok(match known {
+        true => visible(ctx, &seen, mount_shape),
+        false => visible(ctx, &seen, public_shape),
+    })
+}
+
+fn visible<M: serde::Serialize>(ctx: &Ctx, seen: &Preflight, shape: fn(&Mount) -> M) -> Reply {
+    let of = |mounts: &[Arc<Mount>]| -> BTreeMap<String, M> {
+        mounts.iter().map(|m| (m.path.clone(), shape(m))).collect()
     };
     let shape = VisibleMounts { auth: of(&seen.auth), secret: of(&seen.secret) };
-    Ok(Reply::shape(&ctx.caller.request_id, &shape))
+    Reply::shape(&ctx.caller.request_id, &shape)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{EngineKind, Mount, MountError, MountPath, Plane};
+use crate::limits;
 
 /// Mounts in one table; the record stays well within one commit.
 const MOUNTS_MAX: usize = 2_000;
@@ -13,6 +14,17 @@ const MOUNTS_MAX: usize = 2_000;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
     mounts: Vec<Arc<Mount>>,
+    /// The last ones, newest last.
+    moves: Vec<Move>,
+}
+
+/// A mount that changed its path; clients ask for it by its id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    pub id: String,
+    /// As requests reach them: `secret/`, `auth/approle/`.
+    pub from: String,
+    pub to: String,
 }
 
 /// The mount that answers a path, and what remains of the path below it.
@@ -58,14 +70,7 @@ impl Table {
         if !mount.kind.is_builtin() && mount.plane == Plane::Secret && path.is_reserved() {
             return Err(MountError::Builtin(path.as_str().into()));
         }
-        for other in self.iter(mount.plane) {
-            if other.path == mount.path {
-                return Err(MountError::InUse(other.request_path()));
-            }
-            if mount.path.starts_with(&other.path) || other.path.starts_with(&mount.path) {
-                return Err(MountError::Overlaps(other.request_path()));
-            }
-        }
+        self.vacant(mount.plane, &path)?;
         if self.mounts.len() >= MOUNTS_MAX {
             return Err(MountError::TooMany(MOUNTS_MAX));
         }
@@ -85,6 +90,48 @@ impl Table {
             return Err(MountError::Builtin(self.mounts[index].request_path()));
         }
         Ok(Some(Arc::unwrap_or_clone(self.mounts.remove(index))))
+    }
+
+    /// Gives the mount at `from` another path in its plane. Its records hang on its id, so nothing
+    /// else moves. The mount as it stands afterwards; `None` when there is none at `from`.
+    pub fn rename(
+        &mut self,
+        plane: Plane,
+        from: &MountPath,
+        to: &MountPath,
+        id: &str,
+    ) -> Result<Option<Arc<Mount>>, MountError> {
+        // It may not end up beside itself either: what is below the old path was somebody's name.
+        self.vacant(plane, to)?;
+        let Some(mut mount) = self.remove(plane, from)? else { return Ok(None) };
+        let source = mount.request_path();
+        mount.path = to.as_str().to_owned();
+        let target = mount.request_path();
+        self.add(mount)?;
+        if self.moves.len() >= limits::MOVES_KEPT {
+            self.moves.remove(0);
+        }
+        self.moves.push(Move { id: id.to_owned(), from: source, to: target });
+        Ok(self.at(plane, to).cloned())
+    }
+
+    /// A move that was made, if it is still remembered.
+    pub fn moved(&self, id: &str) -> Option<&Move> {
+        self.moves.iter().find(|m| m.id == id)
+    }
+
+    /// Refuses a path that another mount has, is above, or is below.
+    fn vacant(&self, plane: Plane, path: &MountPath) -> Result<(), MountError> {
+        let path = path.as_str();
+        for other in self.iter(plane) {
+            if other.path == path {
+                return Err(MountError::InUse(other.request_path()));
+            }
+            if path.starts_with(&other.path) || other.path.starts_with(path) {
+                return Err(MountError::Overlaps(other.request_path()));
+            }
+        }
+        Ok(())
     }
 
     /// Replaces the settings of a mount that stays where and what it is.
@@ -110,22 +157,7 @@ fn strip<'a>(path: &'a str, mount_path: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Timestamp;
-
-    fn mount(path: &str, kind: EngineKind) -> Mount {
-        Mount {
-            id: [path.len() as u8; 16],
-            plane: kind.plane(),
-            path: path.into(),
-            kind,
-            accessor: String::new(),
-            uuid: String::new(),
-            description: String::new(),
-            default_lease_ttl_seconds: 0,
-            max_lease_ttl_seconds: 0,
-            created: Timestamp(0),
-        }
-    }
+    use crate::mounts::tests::mount;
 
     #[test]
     fn a_mount_answers_its_own_segment_and_nothing_that_merely_begins_like_it() {
@@ -157,5 +189,47 @@ mod tests {
         t.add(mount("token/", EngineKind::Token)).unwrap();
         let path = MountPath::parse("token").unwrap();
         assert!(matches!(t.remove(Plane::Auth, &path), Err(MountError::Builtin(_))));
+    }
+
+    #[test]
+    fn a_moved_mount_keeps_its_id_and_is_found_at_its_new_path_alone() {
+        let mut t = Table::default();
+        t.add(mount("a/", EngineKind::Kv1)).unwrap();
+        t.add(mount("taken/x/", EngineKind::Kv2)).unwrap();
+        let path = |p| MountPath::parse(p).unwrap();
+        let id = t.at(Plane::Secret, &path("a")).unwrap().id;
+        for no in ["a", "a/below", "taken", "taken/x", "taken/x/y", "sys/a", "auth/a", "identity"] {
+            let before = t.clone();
+            assert!(t.clone().rename(Plane::Secret, &path("a"), &path(no), "m").is_err(), "{no}");
+            assert_eq!(t, before);
+        }
+        assert_eq!(t.rename(Plane::Secret, &path("none"), &path("b"), "m"), Ok(None));
+        assert_eq!(t.rename(Plane::Auth, &path("a"), &path("b"), "m"), Ok(None));
+        let moved = t.rename(Plane::Secret, &path("a"), &path("b/c"), "m").unwrap().unwrap();
+        assert_eq!((moved.id, moved.path.as_str()), (id, "b/c/"));
+        assert!(t.resolve("a/x").is_none());
+        assert_eq!(t.resolve("b/c/x").unwrap().mount.id, id);
+        let told = t.moved("m").unwrap();
+        assert_eq!((told.from.as_str(), told.to.as_str()), ("a/", "b/c/"));
+        assert!(t.moved("other").is_none());
+    }
+
+    #[test]
+    fn only_so_many_moves_are_remembered() {
+        let mut t = Table::default();
+        t.add(mount("m0/", EngineKind::Kv1)).unwrap();
+        let path = |i: usize| MountPath::parse(&format!("m{i}")).unwrap();
+        for i in 0..=limits::MOVES_KEPT {
+            t.rename(Plane::Secret, &path(i), &path(i + 1), &i.to_string()).unwrap().unwrap();
+        }
+        assert!(t.moved("0").is_none() && t.moved("1").is_some());
+    }
+
+    #[test]
+    fn builtin_mounts_do_not_move() {
+        let mut t = Table::default();
+        t.add(mount("token/", EngineKind::Token)).unwrap();
+        let (from, to) = (MountPath::parse("token").unwrap(), MountPath::parse("t").unwrap());
+        assert!(matches!(t.rename(Plane::Auth, &from, &to, "m"), Err(MountError::Builtin(_))));
     }
 }

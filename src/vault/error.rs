@@ -53,6 +53,16 @@ impl VaultError {
         Self::Invalid(text.into())
     }
 
+    /// A KV mount on its way from version 1 to 2.
+    pub fn upgrading() -> Self {
+        Self::Unavailable {
+            reason: "Upgrading from non-versioned to versioned data. This mount will be \
+                     unavailable for a brief period and will resume service shortly."
+                .into(),
+            retry_after: Duration::from_secs(1),
+        }
+    }
+
     /// The stable word for the audit log.
     pub fn code(&self) -> &'static str {
         match self {

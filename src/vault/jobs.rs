@@ -22,6 +22,7 @@ impl Vault {
             tokio::time::sleep(LOOK).await;
             seconds += 1;
             self.watch_hsm().await;
+            self.resume_upgrades().await;
             if seconds.is_multiple_of(REWARM_SECONDS) {
                 self.rewarm().await;
             }

@@ -7,6 +7,8 @@ mod read;
 mod versions;
 mod write;
 
+pub(super) use config::config_at;
+
 use std::sync::Arc;
 
 use super::opened::Opened;

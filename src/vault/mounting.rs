@@ -1,25 +1,29 @@
-//! Mounts of secrets engines and login methods: list, read, enable, disable, tune.
+//! Mounts of secrets engines and login methods: list, read, enable, disable, tune; `moving`: remount.
 //! Disabling a login method kills its leases (a cutoff in the same commit) and closes its records.
+
+mod moving;
 
 use std::sync::Arc;
 
+use super::kv::config_at;
 use super::opened::Opened;
 use super::records::mount_table;
 use super::turn::{Answer, Ask, Caller};
 use super::{Vault, VaultError};
 use crate::access::Operation;
 use crate::barrier::MountId;
+use crate::engines::kv::Config;
 use crate::lease::{Cutoff, Subject};
-use crate::mounts::{EngineKind, Mount, MountError, MountPath, Plane, Table};
+use crate::mounts::{EngineKind, Mount, MountError, MountPath, Plane, Settings, Table};
 use crate::path::RequestPath;
 use crate::store::Revision;
 
-/// What a caller may choose of a mount.
-#[derive(Clone, Debug, Default)]
-pub struct MountSettings {
-    pub description: Option<String>,
-    pub default_lease_ttl_seconds: Option<u64>,
-    pub max_lease_ttl_seconds: Option<u64>,
+/// What came of a tune.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tuned {
+    Done,
+    /// A KV mount went from version 1 to 2.
+    Upgraded,
 }
 
 impl Vault {
@@ -59,7 +63,7 @@ impl Vault {
         ask: Ask<'_>,
         at: &str,
         kind: EngineKind,
-        settings: MountSettings,
+        settings: Settings,
     ) -> Answer<()> {
         let ask = ask.sudo(kind.plane() == Plane::Auth);
         let (turn, pass) = self.admit(caller, ask).await?;
@@ -70,7 +74,7 @@ impl Vault {
             }
             let at = MountPath::parse(at).map_err(invalid)?;
             let mut mount = self.new_mount(at.as_str(), kind);
-            apply(&mut mount, settings)?;
+            settings.apply(&mut mount, self.system_max_seconds()).map_err(invalid)?;
             let id = MountId(mount.id);
             let subject = mount.request_path();
             self.change_mounts(&opened, caller, "mount.enable", &subject, async |table, unit| {
@@ -125,40 +129,78 @@ impl Vault {
         .await
     }
 
+    /// `version` is of a KV mount; from 1 to 2 is an upgrade, which is complete when this answers.
     pub async fn mount_tune(
         &self,
         caller: &Caller,
         ask: Ask<'_>,
         plane: Plane,
         at: &str,
-        settings: MountSettings,
-    ) -> Answer<()> {
+        settings: Settings,
+        version: Option<u64>,
+    ) -> Answer<Tuned> {
         let ask = ask.sudo(plane == Plane::Auth);
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let opened = pass?.opened;
             let at = MountPath::parse(at).map_err(invalid)?;
             let subject = at.as_str().to_owned();
-            let tune = async |table: &mut Table, _: &mut crate::barrier::Unit| {
+            let mut upgraded = None;
+            let tune = async |table: &mut Table, unit: &mut crate::barrier::Unit| {
                 let mount = table.at(plane, &at).ok_or_else(|| no_mount(plane, &at))?;
+                if mount.kind == EngineKind::System {
+                    return Err(invalid(MountError::Builtin(mount.request_path())));
+                }
                 let mut changed = Mount::clone(mount);
-                apply(&mut changed, settings)?;
+                settings.apply(&mut changed, self.system_max_seconds()).map_err(invalid)?;
+                if changes_version(&changed, version)? {
+                    changed.kind = EngineKind::Kv2;
+                    changed.upgrading = true;
+                    // From this commit on no value of version 1 is written any more.
+                    let config = config_at(MountId(changed.id));
+                    unit.expect_absent::<Config>(&config);
+                    unit.put(&config, &Config::default()).await?;
+                    upgraded = Some(changed.id);
+                }
+                if changed.kind == EngineKind::Kv2 {
+                    changed.tuning.options.remove("version");
+                }
                 table.tune(changed);
                 Ok(())
             };
-            self.change_mounts(&opened, caller, "mount.tune", &subject, tune).await.map(|_| ())
+            self.change_mounts(&opened, caller, "mount.tune", &subject, tune).await?;
+            let Some(id) = upgraded else { return Ok(Tuned::Done) };
+            self.finish_upgrade(&opened, id).await?;
+            Ok(Tuned::Upgraded)
         })
         .await
     }
 
-    /// One change of the table at a time, in force before it is acknowledged. The table read
-    /// and the table put are guarded by revision: another node's change is a conflict, not lost.
+    fn system_max_seconds(&self) -> u64 {
+        self.settings.ttl.max_ttl.as_secs()
+    }
+
+    /// As [`Vault::change_table`], with the event of a caller's change.
     async fn change_mounts(
         &self,
         opened: &Opened,
         caller: &Caller,
         kind: &str,
         subject: &str,
+        change: impl AsyncFnOnce(&mut Table, &mut crate::barrier::Unit) -> Result<(), VaultError>,
+    ) -> Result<Revision, VaultError> {
+        self.change_table(opened, async |table, unit| {
+            unit.note(self.note(caller, kind, subject));
+            change(table, unit).await
+        })
+        .await
+    }
+
+    /// One change of the table at a time, in force before it is acknowledged. The table read
+    /// and the table put are guarded by revision: another node's change is a conflict, not lost.
+    pub(super) async fn change_table(
+        &self,
+        opened: &Opened,
         change: impl AsyncFnOnce(&mut Table, &mut crate::barrier::Unit) -> Result<(), VaultError>,
     ) -> Result<Revision, VaultError> {
         let _one = opened.settings.lock().await;
@@ -170,7 +212,6 @@ impl Vault {
         unit.expect_at::<Table>(&at, current.revision);
         change(&mut table, &mut unit).await?;
         unit.put(&at, &table).await?;
-        unit.note(self.note(caller, kind, subject));
         let revision = unit.commit().await?;
         opened.seen(revision);
         opened.reload_mounts().await?;
@@ -185,43 +226,25 @@ impl Vault {
             Plane::Secret => "",
         };
         Mount {
-            id: random.array(),
-            plane: kind.plane(),
-            path: path.to_owned(),
-            kind,
             accessor: format!("{tree}{}_{}", kind.type_name(), hex::encode(random.array::<4>())),
             uuid: random.uuid(),
-            description: String::new(),
-            default_lease_ttl_seconds: 0,
-            max_lease_ttl_seconds: 0,
-            created: self.now(),
+            ..Mount::new(random.array(), path, kind, self.now())
         }
     }
 }
 
-fn apply(mount: &mut Mount, settings: MountSettings) -> Result<(), VaultError> {
-    if let Some(description) = settings.description {
-        if description.len() > crate::limits::NAME_BYTES_MAX {
-            return Err(VaultError::invalid("description is longer than 512 bytes"));
+/// Whether `version` asks a KV mount to become a versioned one.
+fn changes_version(mount: &Mount, version: Option<u64>) -> Result<bool, VaultError> {
+    match (mount.kind, version) {
+        (EngineKind::Kv1, Some(2)) => Ok(true),
+        (EngineKind::Kv2, Some(1)) => {
+            Err(VaultError::invalid("cannot downgrade mount from version 2"))
         }
-        mount.description = description;
+        (EngineKind::Kv1 | EngineKind::Kv2, Some(version)) if version > 2 || version == 0 => {
+            Err(VaultError::invalid(format!("invalid version provided: {version}")))
+        }
+        _ => Ok(false),
     }
-    let hard = crate::limits::LEASE_HARD_MAX.as_secs();
-    if let Some(ttl) = settings.default_lease_ttl_seconds {
-        mount.default_lease_ttl_seconds = ttl.min(hard);
-    }
-    if let Some(ttl) = settings.max_lease_ttl_seconds {
-        mount.max_lease_ttl_seconds = ttl.min(hard);
-    }
-    if mount.max_lease_ttl_seconds != 0
-        && mount.default_lease_ttl_seconds > mount.max_lease_ttl_seconds
-    {
-        return Err(VaultError::invalid(format!(
-            "default_lease_ttl ({} s) is greater than max_lease_ttl ({} s); lower it, or raise the maximum",
-            mount.default_lease_ttl_seconds, mount.max_lease_ttl_seconds
-        )));
-    }
-    Ok(())
 }
 
 fn no_mount(plane: Plane, at: &MountPath) -> VaultError {

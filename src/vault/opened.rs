@@ -59,6 +59,8 @@ pub struct Opened {
     stripes: Vec<Mutex<()>>,
     /// Changes of mounts and policies, one at a time.
     pub(super) settings: Mutex<()>,
+    /// Upgrades of mounts, one at a time.
+    pub(super) upgrades: Mutex<()>,
 }
 
 /// What the constructor needs, all of it already verified.
@@ -95,6 +97,7 @@ impl Opened {
             cutting: Mutex::new(()),
             stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
             settings: Mutex::new(()),
+            upgrades: Mutex::new(()),
         };
         opened.reload_mounts().await?;
         opened.reload_policies().await?;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::approle::{AccessorRecord, RoleIdRecord};
 use crate::barrier::{Address, Kind, MountId, Record, kinds};
 use crate::engines::cubbyhole::{Cubbyhole, WrappedAnswer};
-use crate::engines::kv;
+use crate::engines::{kv, kv1};
 use crate::identity::approle::{DigestKey, Role, SecretId};
 use crate::identity::token_role::TokenRole;
 use crate::identity::userpass::{LockoutSlot, User};
@@ -56,6 +56,11 @@ impl Record for kv::Version {
 
 impl Record for kv::Config {
     const KIND: Kind = kinds::KV_CONFIG;
+    const SCHEMA: u8 = 1;
+}
+
+impl Record for kv1::Entry {
+    const KIND: Kind = kinds::KV1_ENTRY;
     const SCHEMA: u8 = 1;
 }
 

@@ -48,7 +48,11 @@ impl Vault {
                     unit.expect_at::<User>(&at, entry.revision);
                 }
             }
-            EngineKind::System | EngineKind::Kv2 | EngineKind::Token | EngineKind::Cubbyhole => {}
+            EngineKind::System
+            | EngineKind::Kv1
+            | EngineKind::Kv2
+            | EngineKind::Token
+            | EngineKind::Cubbyhole => {}
         }
         Ok(())
     }

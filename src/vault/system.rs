@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::lifecycle::Status;
+use super::opened::Opened;
 use super::turn::{Answer, Ask, Caller};
 use super::{Target, Vault, VaultError};
 use crate::access::Operation;
 use crate::audit;
 use crate::jwt::Jwks;
-use crate::mounts::{Mount, Plane};
+use crate::mounts::{Mount, Plane, Visibility};
 use crate::path::RequestPath;
 
 /// The mounts a caller may know of.
@@ -98,25 +99,30 @@ impl Vault {
         .await
     }
 
-    /// All mounts that the caller has any right under; nothing for those without a lease.
+    /// All mounts that the caller has any right under, and those that are shown to everybody.
     pub async fn preflight_all(&self, caller: &Caller, path: &RequestPath) -> Answer<Preflight> {
+        let of = |opened: &Opened, plane, has_right: &dyn Fn(&Mount) -> bool| {
+            let mut mounts = opened.mounts_of(plane);
+            mounts.retain(|m| {
+                m.tuning.listing_visibility == Visibility::Unauth || has_right(m.as_ref())
+            });
+            mounts
+        };
+        let both = |opened: &Opened, has_right: &dyn Fn(&Mount) -> bool| Preflight {
+            secret: of(opened, Plane::Secret, has_right),
+            auth: of(opened, Plane::Auth, has_right),
+        };
         if caller.token.is_none() {
             let turn =
                 self.admit_public(caller, "read", path.as_str(), audit::Kind::Request, false)?;
-            let nothing = Preflight { secret: Vec::new(), auth: Vec::new() };
-            return turn.run(async { self.opened().map(|_| nothing) }).await;
+            return turn.run(async { self.opened().map(|o| both(&o, &|_| false)) }).await;
         }
         let who = self.identify(caller).await;
         let (turn, pass) =
             self.decide(caller, who, Ask::new(Operation::Read, path).for_anyone())?;
         turn.run(async {
             let session = pass?;
-            let of = |plane| {
-                let mut mounts = session.opened.mounts_of(plane);
-                mounts.retain(|m| session.acl.has_any_under(&m.request_path()));
-                mounts
-            };
-            Ok(Preflight { secret: of(Plane::Secret), auth: of(Plane::Auth) })
+            Ok(both(&session.opened, &|m| session.acl.has_any_under(&m.request_path())))
         })
         .await
     }

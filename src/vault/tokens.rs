@@ -417,6 +417,11 @@ impl Vault {
         }
     }
 
+    /// The life of what a mount hands out when nobody asks for another.
+    pub fn default_ttl(&self, mount: &crate::mounts::Mount) -> Duration {
+        self.ttl_limits(mount).default_ttl
+    }
+
     pub(super) fn ttl_limits(&self, mount: &crate::mounts::Mount) -> TtlLimits {
         let mut limits = self.settings.ttl;
         if mount.max_lease_ttl_seconds != 0 {

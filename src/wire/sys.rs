@@ -138,6 +138,8 @@ pub struct Mount {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MountConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_response_headers: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit_non_hmac_request_keys: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit_non_hmac_response_keys: Option<Vec<String>>,
@@ -151,17 +153,32 @@ pub struct MountConfig {
     /// Login methods only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_lockout_config: Option<UserLockout>,
+}
+
+/// When a login method stops listening to a user: nested in `config`, beside the rest in a tune.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserLockout {
+    pub user_lockout_counter_reset_duration: u64,
+    pub user_lockout_disable: bool,
+    pub user_lockout_duration: u64,
+    pub user_lockout_threshold: u64,
 }
 
 /// `data` of a tune read, injected: lives as resolved, not as set. Seconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tune {
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_response_headers: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit_non_hmac_request_keys: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit_non_hmac_response_keys: Option<Vec<String>>,
     pub default_lease_ttl: u64,
     pub description: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_entropy_access: Option<bool>,
     pub force_no_cache: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listing_visibility: Option<String>,
@@ -172,13 +189,24 @@ pub struct Tune {
     pub passthrough_request_headers: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_type: Option<String>,
+    #[serde(flatten)]
+    pub user_lockout: Option<UserLockout>,
+}
+
+/// What everybody may see of a mount that its operator shows to everybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicMount {
+    pub description: String,
+    pub options: Option<BTreeMap<String, String>>,
+    #[serde(rename = "type")]
+    pub kind: String,
 }
 
 /// `data` of `sys/internal/ui/mounts` without a path.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VisibleMounts {
-    pub auth: BTreeMap<String, Mount>,
-    pub secret: BTreeMap<String, Mount>,
+pub struct VisibleMounts<M> {
+    pub auth: BTreeMap<String, M>,
+    pub secret: BTreeMap<String, M>,
 }
 
 /// `data` of `sys/policies/acl/:name`.
@@ -273,4 +301,19 @@ pub struct WrappingLookup<'a> {
 #[derive(Serialize)]
 pub struct OldResponse<'a> {
     pub response: &'a str,
+}
+
+/// `data` of `sys/remount/status/:id`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemountStatus {
+    pub migration_id: String,
+    pub migration_info: MigrationInfo,
+}
+
+/// How a move stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MigrationInfo {
+    pub source_mount: String,
+    pub target_mount: String,
+    pub status: String,
 }

@@ -27,6 +27,6 @@ mod properties;
 mod sealing;
 mod synced;
 mod token;
+mod token_role;
 mod userpass;
 mod wrapping;
-mod token_role;

@@ -16,15 +16,16 @@ pub const TABLE: &[Route] = routes! {
     lease "destroy/*secret" { Write => kv::destroy }
     lease "metadata" {
         Read => kv::root, Write => kv::root, Patch => kv::root, Delete => kv::root,
-        List => kv::list,
+        List => kv::list, Scan => kv::scan,
     }
     lease "metadata/*secret" {
         Read => kv::metadata_read, Write => kv::metadata_put, Patch => kv::metadata_patch,
-        Delete => kv::metadata_delete, List => kv::list,
+        Delete => kv::metadata_delete, List => kv::list, Scan => kv::scan,
     }
     lease "subkeys/*secret" { Read => kv::subkeys }
     lease "*secret" {
         Read => kv::unversioned, Write => kv::unversioned, Patch => kv::unversioned,
         Delete => kv::unversioned, List => kv::unversioned,
+        Scan => kv::unversioned,
     }
 };

@@ -22,6 +22,8 @@ pub const TABLE: &[Route] = routes! {
     lease "auth/*path" {
         Read => mount::read_auth, Write => mount::write_auth, Delete => mount::disable_auth,
     }
+    lease "remount" { Write => mount::remount }
+    lease "remount/status/:id" { Read => mount::remount_status }
     lease "policies/acl" { List => policy::list }
     lease "policies/acl/*name" {
         Read => policy::read, Write => policy::write, Delete => policy::delete,

@@ -52,7 +52,7 @@ impl Vault {
         .await
     }
 
-    pub(super) async fn kv_config(
+    pub(in crate::vault) async fn kv_config(
         &self,
         opened: &Opened,
         mount: MountId,
@@ -62,6 +62,6 @@ impl Vault {
     }
 }
 
-fn config_at(mount: MountId) -> Address {
+pub(in crate::vault) fn config_at(mount: MountId) -> Address {
     Address::named(mount, "config")
 }

@@ -4,6 +4,7 @@ use super::{Found, Place, SecretAt};
 use crate::access::Operation;
 use crate::barrier::{MountId, kinds};
 use crate::engines::kv::{self, Head, Selection, Version};
+use crate::vault::listing::Names;
 use crate::vault::turn::{Answer, Ask, Caller, Session};
 use crate::vault::{Vault, VaultError};
 
@@ -67,36 +68,45 @@ impl Vault {
         caller: &Caller,
         at: &SecretAt<'_>,
         after: Option<&str>,
-        limit: usize,
+        limit: Option<usize>,
     ) -> Answer<Vec<String>> {
         let ask = Ask::new(Operation::List, at.path).with(at.parameters);
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let session = pass?;
             self.ask_hsm_if_strict(&session.opened).await?;
-            let mount = MountId(at.mount.id);
-            let mut names = Vec::new();
-            let mut after = after.map(str::to_owned);
-            while names.len() < limit {
-                let page = session
-                    .opened
-                    .barrier
-                    .list(mount, kinds::KV_NAME, at.secret, after.as_deref(), limit)
-                    .await?;
-                let full = page.len() == limit;
-                after = page.last().map(|c| c.name.clone());
-                names.extend(
-                    page.into_iter()
-                        .map(|c| c.name)
-                        .filter(|name| session.acl.may_see(at.path.as_str(), name)),
-                );
-                if !full || after.is_none() {
-                    break;
-                }
-            }
-            names.truncate(limit);
+            let names = session.names(&names(at, after, limit)).await?;
             if names.is_empty() { Err(VaultError::NotFound) } else { Ok(names) }
         })
         .await
+    }
+
+    /// All names beneath a directory; its own capability.
+    pub async fn kv_scan(
+        &self,
+        caller: &Caller,
+        at: &SecretAt<'_>,
+        after: Option<&str>,
+        limit: Option<usize>,
+    ) -> Answer<Vec<String>> {
+        let ask = Ask::new(Operation::Scan, at.path).with(at.parameters);
+        let (turn, pass) = self.admit(caller, ask).await?;
+        turn.run(async {
+            let session = pass?;
+            self.ask_hsm_if_strict(&session.opened).await?;
+            session.all_names(&names(at, after, limit)).await
+        })
+        .await
+    }
+}
+
+fn names<'a>(at: &SecretAt<'a>, after: Option<&'a str>, limit: Option<usize>) -> Names<'a> {
+    Names {
+        mount: MountId(at.mount.id),
+        tree: kinds::KV_NAME,
+        directory: at.secret,
+        path: at.path,
+        after,
+        limit,
     }
 }
