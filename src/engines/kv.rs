@@ -42,6 +42,8 @@ pub enum KvError {
     CasRequired,
     #[error("metadata check-and-set parameter does not match the current version")]
     MetadataCasMismatch,
+    #[error("metadata_cas must be 0 when creating new metadata")]
+    MetadataCasNew,
     #[error("metadata check-and-set parameter required for this call")]
     MetadataCasRequired,
     /// Patch of a secret that has no live version; 404.

@@ -59,6 +59,47 @@ fn bao_kv_takes_a_secret_through_all_its_verbs() {
 }
 
 #[test]
+fn bao_kv_of_version_1_its_upgrade_and_its_move() {
+    let server = Server::start();
+    let token = server.root_token();
+    let run = |args: &[&str]| server.bao(&token, args);
+    let json = |args: &[&str]| -> Value { serde_json::from_str(&run(args).ok()).unwrap() };
+    run(&["secrets", "enable", "-version=1", "-path=one", "kv"]).ok();
+    run(&["secrets", "enable", "-path=plain", "kv"]).ok();
+    let listed = run(&["secrets", "list", "-detailed"]).ok();
+    assert!(listed.lines().any(|l| l.starts_with("one/") && l.contains("map[version:1]")));
+    run(&["kv", "put", "one/a/b", "k=v", "n=1"]).ok();
+    run(&["kv", "put", "-mount=plain", "x", "k=v"]).ok();
+    assert_eq!(run(&["kv", "get", "-field=k", "one/a/b"]).ok().trim(), "v");
+    assert_eq!(json(&["kv", "get", "-format=json", "-mount=plain", "x"])["data"]["k"], "v");
+    assert!(run(&["kv", "list", "one/a"]).ok().contains('b'));
+    assert_ne!(run(&["kv", "metadata", "get", "one/a/b"]).code, Some(0));
+    run(&["kv", "delete", "-mount=plain", "x"]).ok();
+    assert_eq!(run(&["kv", "get", "plain/x"]).code, Some(2));
+
+    run(&["secrets", "move", "one/", "team/one/"]).ok();
+    assert_eq!(run(&["kv", "get", "-field=k", "team/one/a/b"]).ok().trim(), "v");
+    run(&["secrets", "tune", "-listing-visibility=unauth", "-description=d", "team/one/"]).ok();
+    assert_eq!(
+        json(&["secrets", "list", "-format=json"])["team/one/"]["config"]["listing_visibility"],
+        "unauth"
+    );
+    run(&["kv", "enable-versioning", "team/one/"]).ok();
+    let read = json(&["kv", "get", "-format=json", "team/one/a/b"]);
+    assert_eq!(
+        (&read["data"]["data"]["k"], &read["data"]["metadata"]["version"]),
+        (&json!("v"), &json!(1))
+    );
+    run(&["kv", "patch", "-method=patch", "-mount=team/one", "a/b", "k=w"]).ok();
+    run(&["kv", "patch", "-method=rw", "-mount=team/one", "a/b", "m=n"]).ok();
+    assert_eq!(run(&["kv", "get", "-field=n", "-mount=team/one", "a/b"]).ok().trim(), "1");
+    run(&["secrets", "disable", "team/one"]).ok();
+    run(&["auth", "enable", "-path=machines", "approle"]).ok();
+    run(&["auth", "move", "auth/machines/", "auth/team/machines/"]).ok();
+    assert!(run(&["auth", "list"]).ok().contains("team/machines/"));
+}
+
+#[test]
 fn bao_writes_policies_and_obeys_them() {
     let server = Server::start();
     let root = server.root_token();

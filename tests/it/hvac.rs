@@ -8,6 +8,11 @@ fn hvac_takes_a_secret_through_all_its_verbs() {
 }
 
 #[test]
+fn hvac_takes_unversioned_values_and_mounts_through_their_verbs() {
+    Server::start().python("kv1.py", &[]).ok();
+}
+
+#[test]
 fn hvac_handles_tokens_and_policies() {
     Server::start().python("tokens.py", &[]).ok();
 }

@@ -22,6 +22,7 @@ mod health;
 mod hsm_faults;
 mod hvac;
 mod kv;
+mod mounts;
 mod policy;
 mod properties;
 mod sealing;

@@ -34,7 +34,8 @@ impl MetadataChange {
 }
 
 /// Creates or changes the metadata of a secret. `cas` is the metadata version expected. The
-/// outcome is what to warn about. An empty change does nothing, as in the reference server.
+/// outcome is what to warn about. An empty change does nothing and checks nothing, as in the
+/// reference server.
 pub fn put_metadata(
     head: Option<&Head>,
     config: &Config,
@@ -43,6 +44,9 @@ pub fn put_metadata(
     incarnation: [u8; 16],
     now: Timestamp,
 ) -> Result<Change<Vec<String>>, KvError> {
+    if head.is_none() && !change.is_empty() && cas.is_some_and(|cas| cas != 0) {
+        return Err(KvError::MetadataCasNew);
+    }
     let head = head.cloned().unwrap_or_else(|| Head::new(incarnation, now));
     apply(head, config, cas, change, now)
 }
@@ -55,7 +59,12 @@ pub fn patch_metadata(
     change: &MetadataChange,
     now: Timestamp,
 ) -> Result<Option<Change<Vec<String>>>, KvError> {
-    head.map(|head| apply(head.clone(), config, cas, change, now)).transpose()
+    match head {
+        // There is nothing to do, and so nothing that must be there.
+        None if change.is_empty() => Ok(Some(Change::none(Vec::new(), "kv.metadata.put"))),
+        None => Ok(None),
+        Some(head) => apply(head.clone(), config, cas, change, now).map(Some),
+    }
 }
 
 fn apply(
@@ -65,6 +74,9 @@ fn apply(
     change: &MetadataChange,
     now: Timestamp,
 ) -> Result<Change<Vec<String>>, KvError> {
+    if change.is_empty() {
+        return Ok(Change::none(Vec::new(), "kv.metadata.put"));
+    }
     match cas {
         None if head.metadata_cas_required(config) => return Err(KvError::MetadataCasRequired),
         Some(cas) if u64::try_from(cas) != Ok(head.current_metadata_version) => {
@@ -73,9 +85,6 @@ fn apply(
         _ => {}
     }
     let warnings = warnings(config, change);
-    if change.is_empty() {
-        return Ok(Change::none(warnings, "kv.metadata.put"));
-    }
     if let Some(asked) = change.max_versions {
         head.settings.max_versions = checked_versions(asked)?;
     }

@@ -88,6 +88,11 @@ pub fn warnings(settings: &Settings) -> Vec<String> {
                 .into(),
         );
     }
+    if settings.user_lockout.is_some() {
+        warnings.push(
+            "user_lockout_config is kept; only login methods with users lock anybody out".into(),
+        );
+    }
     warnings
 }
 

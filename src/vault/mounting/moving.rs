@@ -28,7 +28,7 @@ impl Vault {
             if from_plane != to_plane {
                 return Err(VaultError::invalid(match from_plane {
                     Plane::Auth => {
-                        format!("cannot remount auth mount to non-auth mount {to:?}")
+                        format!("cannot remount auth mount to non-auth mount \"{to}/\"")
                     }
                     Plane::Secret => format!("cannot remount to destination {to}/"),
                 }));

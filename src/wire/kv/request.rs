@@ -120,7 +120,11 @@ impl MetadataRequest {
             cas_required: body.boolean("cas_required")?,
             metadata_cas_required: body.boolean("metadata_cas_required")?,
             delete_version_after_seconds: body.seconds("delete_version_after")?,
-            metadata_cas: body.int("metadata_cas")?,
+            // As with secrets, `null` stands for "must not exist".
+            metadata_cas: match body.is_null("metadata_cas") {
+                true => Some(0),
+                false => body.int("metadata_cas")?,
+            },
             ..Self::default()
         })
     }

@@ -46,7 +46,7 @@ fn mounts_keep_their_shape() {
     unchanged::<Mount>(
         r#"{"accessor":"kv_2f99167b","config":{"default_lease_ttl":0,"force_no_cache":false,"max_lease_ttl":0},"deprecation_status":"supported","description":"key/value secret storage","external_entropy_access":false,"local":false,"options":{"version":"2"},"path":"secret/","plugin_version":"","running_plugin_version":"v2.7.2+builtin.bao","running_sha256":"","seal_wrap":false,"type":"kv","uuid":"u"}"#,
     );
-    unchanged::<VisibleMounts>(r#"{"auth":{},"secret":{}}"#);
+    unchanged::<VisibleMounts<Mount>>(r#"{"auth":{},"secret":{}}"#);
     unchanged::<Tune>(
         r#"{"default_lease_ttl":2764800,"description":"key/value secret storage","force_no_cache":false,"max_lease_ttl":2764800,"options":{"version":"2"}}"#,
     );

@@ -28,12 +28,14 @@ impl Route {
 
 /// Where a kind of mount stands in these tests, and its table in the server's source.
 const TABLES: &[(&str, &str)] = &[
+const TABLES: [(&str, &str); 5] = [
     ("sys", include_str!("../../../src/http/routes/system.rs")),
     ("secret", include_str!("../../../src/http/routes/kv.rs")),
     ("auth/token", include_str!("../../../src/http/routes/token.rs")),
     ("auth/approle", include_str!("../../../src/http/routes/approle.rs")),
     ("auth/userpass", include_str!("../../../src/http/routes/userpass.rs")),
     ("cubbyhole", include_str!("../../../src/http/routes/cubbyhole.rs")),
+    ("kv1", include_str!("../../../src/http/routes/kv1.rs")),
 ];
 
 pub fn all() -> Vec<Route> {
@@ -68,6 +70,7 @@ fn filled(pattern: &str) -> String {
         ":role" => "app",
         ":user" => "bob",
         ":field" => "token-ttl",
+        ":id" => "none",
         "*name" => "guarded",
         "*lease" => "auth/token/create/none",
         "*prefix" => "auth/nowhere",

@@ -61,6 +61,23 @@ fn metadata_check_and_set_has_its_own_counter_and_words() {
     );
 }
 
+/// Recorded: what changes nothing needs neither the secret nor the right number.
+#[test]
+fn an_empty_change_of_metadata_checks_nothing() {
+    let empty = MetadataChange::default();
+    let mut strict = put_head(metadata(None, None, &custom(pairs(&[("a", "b")]))).unwrap());
+    strict.settings.metadata_cas_required = true;
+    for cas in [None, Some(0), Some(7)] {
+        for head in [None, Some(&strict)] {
+            assert!(metadata(head, cas, &empty).unwrap().is_empty());
+            let patched = patch_metadata(head, &Config::default(), cas, &empty, at(9)).unwrap();
+            assert!(patched.unwrap().is_empty());
+        }
+    }
+    let first = metadata(None, Some(3), &custom(pairs(&[("a", "b")]))).unwrap_err();
+    assert_eq!(first.to_string(), "metadata_cas must be 0 when creating new metadata");
+}
+
 #[test]
 fn a_patch_of_metadata_merges_and_needs_the_secret() {
     let merge =
