@@ -85,28 +85,18 @@ impl MetadataRequest {
         "metadata_cas",
     ];
 
-    /// Of a POST or PUT: `null` leaves a field as it is.
+    /// Of a POST or PUT.
     pub fn put(body: &Body) -> Result<Self, FieldError> {
         let custom_metadata = match body.object("custom_metadata")? {
-            Some("{}") => Some(BTreeMap::new()),
+            Some("{}" | "null") => Some(BTreeMap::new()),
             _ => body.string_map("custom_metadata")?,
         };
         Ok(Self { custom_metadata, ..Self::settings(body)? })
     }
 
-    /// Of a PATCH: `null` puts a number or switch back to its default and empties custom metadata;
-    /// `delete_version_after` keeps its value, as in the reference server.
+    /// Of a PATCH.
     pub fn patch(body: &Body) -> Result<Self, FieldError> {
         let mut request = Self::settings(body)?;
-        if body.is_null("max_versions") {
-            request.max_versions = Some(0);
-        }
-        if body.is_null("cas_required") {
-            request.cas_required = Some(false);
-        }
-        if body.is_null("metadata_cas_required") {
-            request.metadata_cas_required = Some(false);
-        }
         match body.is_null("custom_metadata") {
             true => request.custom_metadata = Some(BTreeMap::new()),
             false => request.custom_metadata_patch = body.string_map_patch("custom_metadata")?,
@@ -114,17 +104,16 @@ impl MetadataRequest {
         Ok(request)
     }
 
+    /// `null` puts a number or switch back to its default and empties custom metadata;
+    /// `delete_version_after` keeps its value, as in the reference server.
     fn settings(body: &Body) -> Result<Self, FieldError> {
         Ok(Self {
-            max_versions: body.int("max_versions")?,
-            cas_required: body.boolean("cas_required")?,
-            metadata_cas_required: body.boolean("metadata_cas_required")?,
+            max_versions: number(body, "max_versions")?,
+            cas_required: switch(body, "cas_required")?,
+            metadata_cas_required: switch(body, "metadata_cas_required")?,
             delete_version_after_seconds: body.seconds("delete_version_after")?,
             // As with secrets, `null` stands for "must not exist".
-            metadata_cas: match body.is_null("metadata_cas") {
-                true => Some(0),
-                false => body.int("metadata_cas")?,
-            },
+            metadata_cas: number(body, "metadata_cas")?,
             ..Self::default()
         })
     }
@@ -147,10 +136,20 @@ impl ConfigRequest {
     /// Errors of this endpoint carry the prefix: [`FieldError::validation`].
     pub fn of(body: &Body) -> Result<Self, FieldError> {
         Ok(Self {
-            max_versions: body.int("max_versions")?,
-            cas_required: body.boolean("cas_required")?,
-            metadata_cas_required: body.boolean("metadata_cas_required")?,
+            max_versions: number(body, "max_versions")?,
+            cas_required: switch(body, "cas_required")?,
+            metadata_cas_required: switch(body, "metadata_cas_required")?,
             delete_version_after_seconds: body.signed_seconds("delete_version_after")?,
         })
     }
+}
+
+/// `null` is 0.
+fn number(body: &Body, name: &str) -> Result<Option<i64>, FieldError> {
+    if body.is_null(name) { Ok(Some(0)) } else { body.int(name) }
+}
+
+/// `null` is off.
+fn switch(body: &Body, name: &str) -> Result<Option<bool>, FieldError> {
+    if body.is_null(name) { Ok(Some(false)) } else { body.boolean(name) }
 }
