@@ -125,7 +125,7 @@ fn versions_must_be_named() {
 }
 
 #[test]
-fn a_metadata_patch_tells_null_from_absent() {
+fn a_write_of_metadata_tells_null_from_absent() {
     let body = |text: &str| Body::json(text.as_bytes()).unwrap();
     let b =
         body(r#"{"custom_metadata":{"a":null,"e":"f"},"max_versions":null,"metadata_cas":"3"}"#);
@@ -145,7 +145,10 @@ fn a_metadata_patch_tells_null_from_absent() {
     ))
     .unwrap();
     assert_eq!((put.max_versions, put.cas_required), (Some(3), Some(true)));
-    assert_eq!((put.delete_version_after_seconds, put.custom_metadata), (Some(60), None));
+    assert_eq!(
+        (put.delete_version_after_seconds, put.custom_metadata),
+        (Some(60), Some(BTreeMap::new()))
+    );
     assert_eq!(
         MetadataRequest::put(&body(r#"{"delete_version_after":"-5s"}"#)).unwrap_err().to_string(),
         "error converting input for field \"delete_version_after\": cannot provide negative value '-5'"
