@@ -90,6 +90,8 @@ pub const PASSWORD_LOGINS_PER_NAME_MAX: usize = 32;
 pub const LOCKOUT_THRESHOLD: u32 = 5;
 /// How long a name stays locked out.
 pub const LOCKOUT_DURATION: Duration = Duration::from_secs(15 * 60);
+/// A lock, or the memory of a count, that a mount may be set to.
+pub const LOCKOUT_DURATION_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// After so long without a wrong password, counting begins anew.
 pub const LOCKOUT_COUNTER_RESET: Duration = Duration::from_secs(15 * 60);
 /// Records of wrong passwords in one mount.

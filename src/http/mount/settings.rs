@@ -90,7 +90,7 @@ pub fn warnings(settings: &Settings) -> Vec<String> {
     }
     if settings.user_lockout.is_some() {
         warnings.push(
-            "user_lockout_config is kept; only login methods with users lock anybody out".into(),
+            "user_lockout_config is in force for userpass; other login methods keep it and lock nobody out".into(),
         );
     }
     warnings

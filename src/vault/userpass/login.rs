@@ -2,6 +2,7 @@
 //! the same words; the answer leaves only after a wrong guess was counted on disk.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::invalid;
 use crate::audit::{self, Who};
@@ -11,6 +12,7 @@ use crate::identity::userpass::{
     slot_of,
 };
 use crate::lease::{GrantRequest, Origin, grant};
+use crate::limits::LOCKOUT_DURATION_MAX;
 use crate::mounts::Mount;
 use crate::sensitive::SecretText;
 use crate::vault::opened::Opened;
@@ -105,7 +107,7 @@ impl Vault {
             None => unit.expect_absent::<LockoutSlot>(&at),
         }
         let slot = slot.map(|entry| entry.value).unwrap_or_default();
-        if slot.is_locked(&suspect.guessed, self.now()) {
+        if lockout(attempt.mount).is_some() && slot.is_locked(&suspect.guessed, self.now()) {
             return Err(locked_out());
         }
         let hash = suspect.hash();
@@ -144,7 +146,10 @@ impl Vault {
         mut unit: Unit,
     ) -> Result<VaultError, VaultError> {
         let now = self.now();
-        let counted = slot.failed(guessed, &Lockout::default(), now);
+        let Some(rules) = lockout(attempt.mount) else {
+            return Ok(VaultError::invalid(WRONG));
+        };
+        let counted = slot.failed(guessed, &rules, now);
         unit.put(at, &counted).await?;
         if counted.is_locked(guessed, now) {
             unit.note(self.note(attempt.caller, "userpass.locked", &guessed.name));
@@ -196,4 +201,22 @@ impl Vault {
 /// No more than this, as clients know it: not for how long, nor whether there is such a user.
 fn locked_out() -> VaultError {
     VaultError::Forbidden("permission denied".into())
+}
+
+/// The rules of a mount; `None` where its operator switched lock-outs off.
+fn lockout(mount: &Mount) -> Option<Lockout> {
+    let server = Lockout::default();
+    let Some(own) = mount.tuning.user_lockout else { return Some(server) };
+    let seconds = |own: u64, server: Duration| match own {
+        0 => server,
+        seconds => Duration::from_secs(seconds).min(LOCKOUT_DURATION_MAX),
+    };
+    (!own.disable).then(|| Lockout {
+        threshold: match own.threshold {
+            0 => server.threshold,
+            own => u32::try_from(own).unwrap_or(u32::MAX),
+        },
+        duration: seconds(own.duration_seconds, server.duration),
+        counter_reset: seconds(own.counter_reset_seconds, server.counter_reset),
+    })
 }

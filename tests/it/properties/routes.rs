@@ -28,7 +28,6 @@ impl Route {
 
 /// Where a kind of mount stands in these tests, and its table in the server's source.
 const TABLES: &[(&str, &str)] = &[
-const TABLES: [(&str, &str); 5] = [
     ("sys", include_str!("../../../src/http/routes/system.rs")),
     ("secret", include_str!("../../../src/http/routes/kv.rs")),
     ("auth/token", include_str!("../../../src/http/routes/token.rs")),
