@@ -309,9 +309,9 @@ fn check_list_limit(
         Some(value) => value.as_i64(),
     };
     match asked {
-        // Zero and less ask for everything, which the bound then cuts.
-        Some(n) if n <= 0 => Ok(Some(max)),
-        Some(n) if n.unsigned_abs() <= max => Ok(Some(n.unsigned_abs())),
+        // Zero asks for everything, which the bound then cuts.
+        Some(0) => Ok(Some(max)),
+        Some(n) if n > 0 && n.unsigned_abs() <= max => Ok(Some(n.unsigned_abs())),
         _ => Err(Reason::ListLimit),
     }
 }

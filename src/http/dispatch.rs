@@ -333,7 +333,7 @@ async fn answered(ctx: &mut Ctx) -> (Reply, bool) {
 }
 
 async fn unrouted(ctx: &Ctx, error: VaultError) -> Reply {
-    recorded(ctx.vault.no_route(&ctx.caller, ctx.verb.operation(), &ctx.path, error)).await
+    recorded(ctx.vault.no_route(&ctx.caller, ctx.ask(), error)).await
 }
 
 async fn closed(ctx: &Ctx) -> Reply {

@@ -238,7 +238,8 @@ pub async fn root(ctx: &Ctx) -> Outcome {
 /// 404 with a warning, for those whose policies let them ask.
 async fn nothing_but(ctx: &Ctx, warning: &str) -> Outcome {
     let operation = ctx.verb.operation();
-    let answer = ctx.vault.no_route(&ctx.caller, operation, &ctx.path, VaultError::NotFound).await;
+    let answer =
+        ctx.vault.no_route(&ctx.caller, ctx.ask_for(operation), VaultError::NotFound).await;
     match super::reply::released(answer)? {
         Err(VaultError::NotFound) => {
             let envelope = Envelope::new(&ctx.caller.request_id).warn([warning.to_owned()]);

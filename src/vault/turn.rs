@@ -321,14 +321,8 @@ impl Vault {
 
     /// Records a request of someone whose lease holds but whose path nobody answers; those without
     /// a lease learn nothing about paths.
-    pub async fn no_route(
-        &self,
-        caller: &Caller,
-        operation: Operation,
-        path: &RequestPath,
-        error: VaultError,
-    ) -> Answer<()> {
-        let (turn, pass) = self.admit(caller, Ask::new(operation, path)).await?;
+    pub async fn no_route(&self, caller: &Caller, ask: Ask<'_>, error: VaultError) -> Answer<()> {
+        let (turn, pass) = self.admit(caller, ask).await?;
         turn.close(pass.and(Err(error))).await
     }
 }

@@ -25,6 +25,7 @@ mod kv;
 mod mounts;
 mod policy;
 mod properties;
+mod rights;
 mod sealing;
 mod synced;
 mod token;

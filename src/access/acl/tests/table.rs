@@ -288,6 +288,7 @@ fn bounds_of_merged_rules_are_the_lesser_and_each_is_kept() {
     assert_eq!(limited("", json!({"limit": 0})), (true, Some(50)));
     assert_eq!(limited("", json!({"limit": "51"})), (false, None));
     assert_eq!(limited("", json!({"limit": "x"})), (false, None));
+    assert_eq!(limited("", json!({"limit": "-1"})), (false, None));
     assert_eq!(limited("required_parameters = [\"limit\"]", json!({})), (false, None));
 }
 
