@@ -27,10 +27,10 @@ mod policy;
 mod template;
 mod trie;
 
-pub use acl::{Acl, Decision, Reason, Request, RuleRef};
+pub use acl::{Acl, Candidate, Decision, Reason, Request, RuleRef};
 pub use builtin::{DEFAULT_POLICY_TEXT, WRAPPING_POLICY_TEXT};
 pub use capability::{Capabilities, Operation};
-pub use explain::explain;
+pub use explain::{Explanation, explain};
 pub use name::PolicyName;
 pub use policy::{Policy, PolicyError};
 pub use template::TemplateValues;

@@ -7,8 +7,10 @@
 //! * A deny whose template has no value denies every value it could have had; Vault skips it.
 //! * Denied parameters compare widely (`parameters`).
 //!
+//! * `candidates`: every rule that fits a request, not only the one that decides
 //! * `compile`: policies to merged rules
 
+mod candidates;
 mod compile;
 
 #[cfg(test)]
@@ -23,6 +25,9 @@ use super::policy::RuleLimits;
 use super::trie::{Place, Trie, Wild};
 use super::{Capabilities, Operation, Policy, PolicyName, TemplateValues};
 use crate::clock::Timestamp;
+
+pub use candidates::Candidate;
+pub(super) use candidates::InForce;
 
 /// A compiled policy set; cheap to ask, cached by the caller per set of policies and identity.
 #[derive(Clone, Debug)]
@@ -42,7 +47,15 @@ struct Grant {
     capabilities: Capabilities,
     limits: Option<Box<RuleLimits>>,
     /// Who contributed what, in the order of the set; never empty.
-    sources: Vec<(PolicyName, Capabilities)>,
+    sources: Vec<Source>,
+}
+
+/// One rule of one policy.
+#[derive(Clone, Debug)]
+struct Source {
+    policy: PolicyName,
+    line: usize,
+    capabilities: Capabilities,
 }
 
 /// What is asked. `path` is canonical ([`crate::path::RequestPath::as_str`]): decoded, without
@@ -78,6 +91,8 @@ pub struct RuleRef<'a> {
     pub policy: &'a str,
     /// The path as written, templates filled.
     pub path: &'a str,
+    /// Of the policy's document, from 1.
+    pub line: usize,
 }
 
 /// Why a decision fell as it did.
@@ -285,11 +300,11 @@ impl Grant {
     }
 
     fn rule_ref(&self, wanted: Capabilities) -> RuleRef<'_> {
-        let has = |c: Capabilities| self.sources.iter().find(move |(_, own)| own.contains(c));
+        let has = |c: Capabilities| self.sources.iter().find(move |s| s.capabilities.contains(c));
         let decisive = if self.capabilities.is_deny() { Capabilities::DENY } else { wanted };
         let source = has(decisive).or(self.sources.first());
-        let policy = source.map(|(name, _)| name.as_str()).unwrap_or_default();
-        RuleRef { policy, path: &self.path }
+        let (policy, line) = source.map(|s| (s.policy.as_str(), s.line)).unwrap_or_default();
+        RuleRef { policy, path: &self.path, line }
     }
 }
 

@@ -99,6 +99,10 @@ impl Capabilities {
         self.0 & other.0 == other.0
     }
 
+    pub fn only(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     pub fn is_deny(self) -> bool {
         self.contains(Self::DENY)
     }

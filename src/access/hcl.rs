@@ -14,7 +14,7 @@ mod parser;
 #[cfg(test)]
 mod tests;
 
-pub use parser::parse;
+pub use parser::{is_json, parse};
 
 /// Line and column, both from 1; the column counts characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

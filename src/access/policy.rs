@@ -31,6 +31,8 @@ pub struct Policy {
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
     pub path: PathTemplate,
+    /// Where it stands in the document, from 1.
+    pub line: usize,
     pub capabilities: Capabilities,
     pub limits: RuleLimits,
     /// From then on the rule is as if not written.
@@ -120,7 +122,7 @@ impl Policy {
     }
 
     fn decoded(name: PolicyName, text: &str) -> Result<Self, PolicyError> {
-        let rules = decode::rules(hcl::parse(text)?)?;
+        let rules = decode::rules(hcl::parse(text)?, hcl::is_json(text))?;
         Ok(Self { name, text: text.to_owned(), rules })
     }
 

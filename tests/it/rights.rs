@@ -4,6 +4,7 @@
 //! `STRONGROOM_RIGHTS_PAIRS` sets how many pairs of a policy set and a path are compared,
 //! `STRONGROOM_RIGHTS_SEED` where the generator begins.
 
+mod documents;
 mod generate;
 mod parameters;
 
@@ -98,6 +99,13 @@ impl Differences {
         Self { listed: listed.collect(), unlisted: Vec::new() }
     }
 
+    /// The listed difference whose name is `prefix` and a part of `text`.
+    fn found(&self, prefix: &str, text: &str) -> Option<String> {
+        let mut names =
+            self.listed.keys().filter_map(|name| Some((name, name.strip_prefix(prefix)?)));
+        names.find(|(_, part)| text.contains(part)).map(|(name, _)| name.clone())
+    }
+
     /// `class`: the difference that explains what was seen, if any does.
     fn note(&mut self, class: Option<&str>, what: impl FnOnce() -> String) {
         match class.and_then(|class| self.listed.get_mut(class)) {
@@ -108,7 +116,7 @@ impl Differences {
 
     /// Nothing unlisted was seen, and of the listed ones with this prefix, all were.
     fn settle(self, prefix: &str) {
-        let shown: Vec<&str> = self.unlisted.iter().take(12).map(String::as_str).collect();
+        let shown: Vec<&str> = self.unlisted.iter().take(60).map(String::as_str).collect();
         assert!(shown.is_empty(), "{} unlisted:\n{}", self.unlisted.len(), shown.join("\n"));
         for (name, seen) in self.listed.iter().filter(|(name, _)| name.starts_with(prefix)) {
             assert!(seen, "{name} is listed and was not seen");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::policy::{Rule, RuleLimits};
 use super::super::trie::{Pattern, Trie};
 use super::super::{Capabilities, Policy, TemplateValues};
-use super::{Acl, Grant};
+use super::{Acl, Grant, Source};
 use crate::clock::Timestamp;
 
 pub fn compile(policies: &[Arc<Policy>], values: &TemplateValues, now: Timestamp) -> Acl {
@@ -62,14 +62,14 @@ impl Grant {
             path,
             capabilities: rule.capabilities,
             limits: boxed(rule.limits.clone()),
-            sources: vec![(policy.name().clone(), rule.capabilities)],
+            sources: vec![Source::new(policy, rule)],
         }
     }
 
     /// Capabilities unite; a deny, old or new, is all that remains.
     fn merge(&mut self, policy: &Policy, rule: &Rule) {
         self.capabilities |= rule.capabilities;
-        self.sources.push((policy.name().clone(), rule.capabilities));
+        self.sources.push(Source::new(policy, rule));
         if self.capabilities == Capabilities::DENY {
             self.limits = None;
             return;
@@ -77,6 +77,12 @@ impl Grant {
         let mut limits = self.limits.take().map(|l| *l).unwrap_or_default();
         limits.merge(&rule.limits);
         self.limits = boxed(limits);
+    }
+}
+
+impl Source {
+    fn new(policy: &Policy, rule: &Rule) -> Self {
+        Self { policy: policy.name().clone(), line: rule.line, capabilities: rule.capabilities }
     }
 }
 

@@ -6,10 +6,14 @@ use super::{Item, Position, SyntaxError, Value};
 /// Nesting of objects and lists; real policies nest three deep.
 const DEPTH_MAX: usize = 16;
 
+/// Whether a document is read as JSON.
+pub fn is_json(text: &str) -> bool {
+    text.trim_start().starts_with('{')
+}
+
 /// Parses a whole document into its top-level items.
 pub fn parse(text: &str) -> Result<Vec<Item>, SyntaxError> {
-    let is_json = text.trim_start().starts_with('{');
-    let syntax = if is_json { Syntax::Json } else { Syntax::Hcl };
+    let syntax = if is_json(text) { Syntax::Json } else { Syntax::Hcl };
     let mut lexer = Lexer::new(text, syntax);
     let (at, token) = lexer.token()?;
     let mut parser = Parser { lexer, syntax, at, token, depth: 0 };
@@ -127,26 +131,18 @@ impl Parser<'_> {
                 let problem = "object expected closing RBRACE got: EOF".to_owned();
                 Err(SyntaxError { at, problem })
             }
-            token => match self.literal(token) {
+            // In a list it is refused, as in HCL's own JSON.
+            Token::Ident(word) if word == "null" && self.syntax == Syntax::Json => {
+                self.advance()?;
+                Ok(Value::Null)
+            }
+            token => match literal(token) {
                 Some(value) => {
                     self.advance()?;
                     Ok(value)
                 }
                 None => Err(self.error(format!("Unknown token: {}", self.token.name()))),
             },
-        }
-    }
-
-    fn literal(&self, token: Token) -> Option<Value> {
-        match token {
-            Token::String(s) => Some(Value::String(s)),
-            Token::Integer(i) => Some(Value::Integer(i)),
-            Token::Float(f) => Some(Value::Float(f)),
-            Token::Boolean(b) => Some(Value::Boolean(b)),
-            Token::Ident(word) if word == "null" && self.syntax == Syntax::Json => {
-                Some(Value::Null)
-            }
-            _ => None,
         }
     }
 
@@ -193,7 +189,7 @@ impl Parser<'_> {
                     other => {
                         let got = other.name();
                         let token = other.clone();
-                        let Some(value) = parser.literal(token) else {
+                        let Some(value) = literal(token) else {
                             return Err(
                                 parser.error(format!("unexpected token while parsing list: {got}"))
                             );
@@ -205,5 +201,15 @@ impl Parser<'_> {
                 }
             }
         })
+    }
+}
+
+fn literal(token: Token) -> Option<Value> {
+    match token {
+        Token::String(s) => Some(Value::String(s)),
+        Token::Integer(i) => Some(Value::Integer(i)),
+        Token::Float(f) => Some(Value::Float(f)),
+        Token::Boolean(b) => Some(Value::Boolean(b)),
+        _ => None,
     }
 }

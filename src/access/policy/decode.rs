@@ -13,17 +13,17 @@ use super::{Capabilities, PathTemplate, PolicyError, Rule, RuleLimits};
 use crate::clock::Timestamp;
 use crate::limits::PATH_BYTES_MAX;
 
-/// Rules in the order written. `name` is permitted and says nothing, as in Vault.
-pub fn rules(items: Vec<Item>) -> Result<Vec<Rule>, PolicyError> {
+/// Rules in the order written; only JSON has an object or a list of paths. `name` is permitted and says nothing, as in Vault.
+pub fn rules(items: Vec<Item>, is_json: bool) -> Result<Vec<Rule>, PolicyError> {
     let mut rules = Vec::new();
     for item in items {
         let key = item.keys.first().map(String::as_str).unwrap_or_default();
         match (key, item.keys.get(1..).unwrap_or_default(), item.value) {
             ("name", [], Value::String(_)) => {}
-            ("path", [path], Value::Object(body)) => rules.push(rule(path, body)?),
+            ("path", [path], Value::Object(body)) => rules.push(rule(path, item.at.line, body)?),
             // JSON: one object of paths, or a list of such.
-            ("path", [], Value::Object(paths)) => paths_of(paths, &mut rules)?,
-            ("path", [], Value::List(lists)) => {
+            ("path", [], Value::Object(paths)) if is_json => paths_of(paths, &mut rules)?,
+            ("path", [], Value::List(lists)) if is_json => {
                 for element in lists {
                     let Value::Object(paths) = element else {
                         return Err(problem("path", expected("objects", &element)));
@@ -49,14 +49,14 @@ fn paths_of(paths: Vec<Item>, rules: &mut Vec<Rule>) -> Result<(), PolicyError> 
     for item in paths {
         let path = item.keys.join(" ");
         match item.value {
-            Value::Object(body) => rules.push(rule(&path, body)?),
+            Value::Object(body) => rules.push(rule(&path, item.at.line, body)?),
             other => return Err(problem(&path, expected("an object", &other))),
         }
     }
     Ok(())
 }
 
-fn rule(written: &str, body: Vec<Item>) -> Result<Rule, PolicyError> {
+fn rule(written: &str, line: usize, body: Vec<Item>) -> Result<Rule, PolicyError> {
     let fail = |text: String| problem(written, text);
     if written.len() > PATH_BYTES_MAX {
         return Err(PolicyError::RulePathTooLong);
@@ -74,6 +74,7 @@ fn rule(written: &str, body: Vec<Item>) -> Result<Rule, PolicyError> {
     })?;
     let mut rule = Rule {
         path,
+        line,
         capabilities: Capabilities::NONE,
         limits: RuleLimits::default(),
         expiration: None,
@@ -129,7 +130,10 @@ fn apply(rule: &mut Rule, key: &str, value: &Value) -> Result<bool, String> {
         "min_wrapping_ttl" => limits.min_wrapping_ttl = duration(key, value)?,
         "max_wrapping_ttl" => limits.max_wrapping_ttl = duration(key, value)?,
         "pagination_limit" => limits.pagination_limit = count(key, value)?,
-        "expiration" => rule.expiration = Some(moment(value)?),
+        "expiration" => {
+            let none = matches!(value, Value::String(text) if text.is_empty());
+            rule.expiration = if none { None } else { Some(moment(value)?) };
+        }
         "comment" => {}
         "mfa_methods" | "control_group" | "list_scan_response_keys_filter_path" => {
             return Err(format!("{key} is not supported; remove it, or the rule"));
@@ -201,7 +205,7 @@ fn duration(key: &str, value: &Value) -> Result<Option<Duration>, String> {
             Duration::from_secs(u64::try_from(*seconds).map_err(|_| invalid())?)
         }
         Value::Float(seconds) => Duration::try_from_secs_f64(*seconds).map_err(|_| invalid())?,
-        Value::String(text) => go_duration(text.trim()).ok_or_else(invalid)?,
+        Value::String(text) => go_duration(text).ok_or_else(invalid)?,
         other => return Err(expected("a duration", other)),
     };
     Ok(Some(parsed).filter(|d| !d.is_zero()))

@@ -62,8 +62,7 @@ fn documents_in_hcl_and_json_give_the_same_rights() {
         r#"{"path": {"x": {"capabilities": ["read"]}, "y": {}}}"#,
         r#"{"path": {"x": {"capabilities": ["read"]}}, "path": {"y": {}}, "name": "n"}"#,
         r#"{"path": [{"x": {"capabilities": ["read",]}}, {"y": {"policy": "deny"}}]}"#,
-        r#"path { "x" { capabilities = ["read"] } }"#,
-        r#"path = { "/x" = { capabilities = ["read"] } }"#,
+        r#"{"path": {"/x": {"capabilities": ["read"]}}}"#,
     ];
     for text in table {
         assert_eq!(values(parse(text).unwrap(), "x"), ["read"], "{text}");
@@ -177,6 +176,10 @@ fn what_would_be_ignored_or_ambiguous_is_refused() {
         "path = \"x\"",
         "path = [\"x\"]",
         "path { x = 1 }",
+        "path { \"x\" { capabilities = [\"read\"] } }",
+        "path = { \"x\" = { capabilities = [\"read\"] } }",
+        "path = [{ \"x\" = { capabilities = [\"read\"] } }]",
+        "{\"path\": {\"x\": {\"required_parameters\": [null]}}}",
         "name \"x\" { }",
         "path \"x+*\" { }",
         "path \"x/+*\" { }",

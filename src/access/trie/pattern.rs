@@ -55,7 +55,7 @@ impl Wild {
     }
 
     /// `Greater` means: asked first.
-    pub(super) fn priority(&self, other: &Self) -> Ordering {
+    pub fn priority(&self, other: &Self) -> Ordering {
         (self.literal_length.cmp(&other.literal_length))
             .then(other.is_prefix.cmp(&self.is_prefix))
             .then(other.wildcards.cmp(&self.wildcards))
