@@ -8,6 +8,7 @@
 //!   `cubbyhole`, `wrapping`: the verbs
 //! * `kv`, `kv1`, `tokens`, `cutting`, `leases`, `approle`, `policies`, `mounting`, `system`: the verbs
 //! * `listing`: names below a directory, for every engine that lists
+//! * `kv`, `tokens`, `cutting`, `leases`, `approle`, `policies`, `explaining`, `mounting`, `system`: the verbs
 //! * `jobs`: work without a caller
 //! * `kv`, `tokens`, `token_roles`, `cutting`, `leases`, `lease_listing`, `approle`, `policies`,
 //!   `mounting`, `system`: the verbs
@@ -19,6 +20,7 @@ mod cubbyhole;
 mod cutting;
 mod entities;
 mod error;
+mod explaining;
 mod jobs;
 mod kv;
 mod kv1;
@@ -56,6 +58,7 @@ use crate::store::{Revision, Store};
 
 pub use approle::{NewSecret, SecretIdRef};
 pub use error::VaultError;
+pub use explaining::{Explained, Question};
 pub use kv::{Found, Patched, SecretAt, VersionsCommand};
 pub use lease_listing::Listed;
 pub use leases::LeaseRef;

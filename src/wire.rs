@@ -4,11 +4,13 @@
 //! * `json`: request bodies: strict front, named fields, the dialect's coercions and errors.
 //! * `duration`: Go's durations, read and printed.
 //! * `envelope`: the envelope around every answer, errors, wrapping.
+//! * `explain`: why a lease may or may not do something.
 //! * `kv`, [`kv1`], [`token`], [`approle`], [`userpass`], [`sys`]: the shapes of each area.
 
 pub mod approle;
 pub mod duration;
 pub mod envelope;
+pub mod explain;
 pub mod json;
 pub mod kv;
 pub mod kv1;

@@ -2,7 +2,7 @@
 
 use super::acl::InForce;
 use super::trie::Pattern;
-use super::{Acl, Candidate, Capabilities, Decision, Operation, Reason, Request};
+use super::{Acl, Candidate, Capabilities, Decision, Reason, Request};
 
 /// Which rule decided, which others fit, and the smallest policy that would permit the request.
 /// Holds paths and names of policies, no parameter values; for callers who may read policies.
@@ -125,7 +125,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::access::{Policy, PolicyName, TemplateValues};
+    use crate::access::{Operation, Policy, PolicyName, TemplateValues};
     use crate::clock::Timestamp;
 
     fn acl(text: &str) -> Acl {

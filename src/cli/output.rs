@@ -141,7 +141,7 @@ fn cell(value: &RawValue) -> String {
 }
 
 /// Text without control characters that could rewrite the terminal; a secret may hold anything.
-fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c })
         .collect()

@@ -1,4 +1,4 @@
-//! `policy write|read|list|delete`.
+//! `policy write|read|list|delete|explain`.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,8 @@ use super::client::text_of;
 use super::environment::Connection;
 use super::error::CliError;
 use super::input::Input;
-use super::output::Output;
+use super::output::{Output, harmless};
+use crate::wire::explain::Explanation;
 
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {
@@ -21,6 +22,8 @@ pub enum PolicyCommand {
     List(All),
     /// Remove a policy
     Delete(Named),
+    /// Say why a request is allowed or denied
+    Explain(Explain),
 }
 
 #[derive(Debug, Args)]
@@ -29,6 +32,20 @@ pub struct Write {
     named: Named,
     /// File with the policy, or - for stdin
     file: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// Path of the request, as policies name it: secret/data/app
+    path: String,
+    /// create, read, update, patch, delete, list or scan
+    #[arg(long, default_value = "read")]
+    operation: String,
+    /// Accessor of the lease in question; your own lease without
+    #[arg(long)]
+    accessor: Option<String>,
+    #[command(flatten)]
+    all: All,
 }
 
 #[derive(Debug, Args)]
@@ -76,8 +93,46 @@ pub fn run(command: PolicyCommand) -> Result<ExitCode, CliError> {
             named.all.connection.client()?.delete(&named.path()?)?.ok()?;
             named.all.output.done(&format!("Deleted policy {}", named.name))?;
         }
+        PolicyCommand::Explain(Explain { path, operation, accessor, all }) => {
+            let mut body = json!({ "path": path, "operation": operation });
+            if let Some(accessor) = accessor {
+                body["accessor"] = accessor.into();
+            }
+            let answer = all.connection.client()?.put("sys/policies/explain", &body)?.ok()?;
+            let data = answer.require(&["data"])?;
+            let data = serde_json::to_string(&data)
+                .and_then(|text| serde_json::from_str::<Explanation>(&text))
+                .map_err(|_| CliError::Answer("not an explanation".into()))?;
+            all.output.document(&answer, &in_words(&data))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// For people: the sentence, the rules that fit with the deciding one marked, what would help.
+fn in_words(explanation: &Explanation) -> String {
+    let mut out = format!("{}\n", harmless(&explanation.explanation));
+    if explanation.narrowed == Some(true) {
+        out.push_str(
+            "The lease itself is narrowed so that it can't do this, whatever policies say.\n",
+        );
+    }
+    for name in &explanation.missing_policies {
+        out.push_str(&format!("Policy {:?} of the lease does not exist.\n", harmless(name)));
+    }
+    if !explanation.rules.is_empty() {
+        out.push_str("\nRules that fit, best first (* decides):\n");
+    }
+    for rule in &explanation.rules {
+        let (mark, rights) = (if rule.decides { '*' } else { ' ' }, rule.capabilities.join(", "));
+        let (path, policy) = (harmless(&rule.path), harmless(&rule.policy));
+        out.push_str(&format!("{mark} {policy}:{}  {path:?}  {}\n", rule.line, harmless(&rights)));
+    }
+    if let Some(policy) = &explanation.permitting_policy {
+        let lines: Vec<String> = policy.lines().map(harmless).collect();
+        out.push_str(&format!("\nA policy with this would permit it:\n\n{}\n", lines.join("\n")));
+    }
+    out
 }
 
 impl Named {

@@ -1,10 +1,12 @@
-//! `sys/policies/acl` and the older `sys/policy`.
+//! `sys/policies/acl`, the older `sys/policy`, and `sys/policies/explain`.
 
 use super::reply::{Outcome, Reply, Stop, settle};
 use super::request::Ctx;
+use crate::access::Operation;
 use crate::clock::Timestamp;
-use crate::vault::{PolicyRecord, VaultError};
+use crate::vault::{Explained, PolicyRecord, Question, Target, VaultError};
 use crate::wire::envelope::Envelope;
+use crate::wire::explain::{ExplainedRule, Explanation};
 use crate::wire::kv::Keys;
 use crate::wire::sys::{LegacyPolicies, LegacyPolicy, Policy};
 
@@ -47,6 +49,58 @@ pub async fn legacy_write(ctx: &Ctx) -> Outcome {
     settle(ctx.vault.policy_write(&ctx.caller, ctx.ask(), ctx.capture(0), &text).await)?;
     let warning = deprecated.then(|| "'rules' is deprecated, please use 'policy' instead".into());
     Ok(Reply::warnings(&ctx.caller.request_id, warning.into_iter().collect()))
+}
+
+/// Ours, not the dialect's: why a lease may or may not do something.
+pub async fn explain(ctx: &Ctx) -> Outcome {
+    let path = ctx.required("path", "name the path of the request in question")?;
+    let token = ctx.body.secret("token")?;
+    let accessor = ctx.body.string("accessor")?;
+    let target = match (&token, &accessor) {
+        (None, None) => Target::Own,
+        (Some(token), None) => Target::Token(token),
+        (None, Some(accessor)) => Target::Accessor(accessor),
+        (Some(_), Some(_)) => {
+            return Err(Stop::Bad(VaultError::invalid("give token or accessor, not both")));
+        }
+    };
+    let operation = ctx.body.string("operation")?.unwrap_or_else(|| "read".into());
+    let operation = Operation::ALL.into_iter().find(|o| o.as_str() == operation);
+    let operation = operation.ok_or_else(|| {
+        let names = Operation::ALL.map(Operation::as_str).join(", ");
+        Stop::Bad(VaultError::Invalid(format!("operation is one of {names}")))
+    })?;
+    let parameters = ctx.body.object("parameters")?.is_some();
+    let parameters =
+        if parameters { Some(ctx.body.nested("parameters")?.parameters()) } else { None };
+    let question = Question { target, operation, path: &path, parameters: parameters.as_ref() };
+    let explained = settle(ctx.vault.explain(&ctx.caller, ctx.ask(), &question).await)?;
+    let known = ["path", "operation", "token", "accessor", "parameters"];
+    let envelope = Envelope::new(&ctx.caller.request_id).warn(ctx.body.warnings(&known, &[]));
+    Ok(Reply::envelope(&envelope.shape(&explanation(explained))))
+}
+
+fn explanation(explained: Explained) -> Explanation {
+    Explanation {
+        allowed: explained.allowed,
+        explanation: explained.text,
+        missing_policies: explained.missing,
+        narrowed: explained.narrowed,
+        permitting_policy: explained.permit,
+        policies: explained.policies,
+        rules: explained
+            .rules
+            .into_iter()
+            .map(|rule| ExplainedRule {
+                capabilities: rule.capabilities.into_iter().map(str::to_owned).collect(),
+                decides: rule.decides,
+                line: rule.line,
+                path: rule.path,
+                policy: rule.policy,
+            })
+            .collect(),
+        sudo: explained.sudo,
+    }
 }
 
 async fn fetch(ctx: &Ctx) -> Result<PolicyRecord, Stop> {

@@ -6,7 +6,7 @@ use super::lifecycle::Status;
 use super::opened::Opened;
 use super::turn::{Answer, Ask, Caller};
 use super::{Target, Vault, VaultError};
-use crate::access::Operation;
+use crate::access::{Acl, Operation, Request};
 use crate::audit;
 use crate::jwt::Jwks;
 use crate::mounts::{Mount, Plane, Visibility};
@@ -128,7 +128,12 @@ impl Vault {
     }
 }
 
-fn capabilities(acl: &crate::access::Acl, paths: &[String]) -> Vec<(String, Vec<&'static str>)> {
+/// Whether the policies alone permit a request without parameters.
+pub(super) fn is_permitted(acl: &Acl, operation: Operation, path: &str) -> bool {
+    acl.decide(&Request { operation, path, parameters: None, wrap_ttl: None }).allowed
+}
+
+fn capabilities(acl: &Acl, paths: &[String]) -> Vec<(String, Vec<&'static str>)> {
     paths
         .iter()
         .map(|text| {

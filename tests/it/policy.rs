@@ -57,3 +57,76 @@ fn a_policy_that_does_not_parse_is_refused() {
         assert_eq!(answer.status, 400, "{rules}: {answer:?}");
     }
 }
+
+#[test]
+fn a_decision_is_explained_to_those_who_may_read_the_policies_and_to_nobody_else() {
+    let server = Server::start();
+    let root = server.root_token();
+    server.policy(
+        "team",
+        "path \"secret/data/*\" { capabilities = [\"list\"] }\n\
+         path \"secret/data/no\" { capabilities = [\"deny\"] }\n\
+         path \"secret/data/p\" {\n capabilities = [\"update\"]\n denied_parameters = { k = [] }\n}",
+    );
+    server.policy(
+        "support",
+        "path \"sys/policies/explain\" { capabilities = [\"update\"] }\n\
+         path \"sys/policies/acl/team\" { capabilities = [\"read\"] }\n\
+         path \"sys/policies/acl/default\" { capabilities = [\"read\"] }",
+    );
+    server.policy("half", "path \"sys/policies/explain\" { capabilities = [\"update\"] }");
+    let made = server.post("auth/token/create", &root, json!({"policies": ["team", "gone"]})).ok();
+    let (token, accessor) = (&made["auth"]["client_token"], &made["auth"]["accessor"]);
+    let explain =
+        |asker: &str, body: serde_json::Value| server.post("sys/policies/explain", asker, body);
+    // `gone` may not be read by support, so nothing is told; root is told everything.
+    let support = server.token(&["support"]);
+    let asked = json!({"path": "secret/data/a", "accessor": accessor});
+    explain(&support, asked.clone()).refused(403, DENIED);
+    explain(&server.token(&["half"]), json!({"path": "x"})).refused(403, DENIED);
+    explain(&server.token(&["team"]), json!({"path": "secret/data/a"})).refused(403, DENIED);
+    let told = explain(&root, asked).ok()["data"].clone();
+    assert_eq!((&told["allowed"], &told["narrowed"]), (&json!(false), &json!(null)));
+    assert_eq!(told["missing_policies"], json!(["gone"]));
+    let rule = json!({"policy": "team", "path": "secret/data/*", "line": 1, "decides": true,
+        "capabilities": ["list"]});
+    assert_eq!(told["rules"], json!([rule]));
+    let permit = told["permitting_policy"].as_str().unwrap();
+    server.policy("gone", permit);
+    assert_eq!(server.get("secret/data/a", token.as_str()).status, 404);
+
+    let plain = server.post("auth/token/create", &root, json!({"policies": ["team"]})).ok();
+    let accessor = plain["auth"]["accessor"].as_str().unwrap();
+    let asked = json!({"path": "secret/data/no", "accessor": accessor, "operation": "list"});
+    let told = explain(&support, asked).ok()["data"].clone();
+    assert!(told["explanation"].as_str().unwrap().contains("says deny"), "{told}");
+    assert_eq!((&told["permitting_policy"], &told["rules"][0]["line"]), (&json!(null), &json!(2)));
+    let asked = json!({"path": "secret/data/p", "operation": "update", "accessor": accessor,
+        "parameters": {"k": "marker-value"}});
+    let answer = explain(&support, asked);
+    assert!(answer.body.contains("denied_parameters"), "{answer:?}");
+    assert!(!answer.body.contains("marker-value"), "{answer:?}");
+    let own = explain(&root, json!({"path": "x"})).ok()["data"].clone();
+    assert_eq!((&own["allowed"], &own["narrowed"]), (&json!(true), &json!(false)));
+    for bad in [
+        json!({}),
+        json!({"path": "a/../b"}),
+        json!({"path": "a", "operation": "frob"}),
+        json!({"path": "a", "token": "t", "accessor": "b"}),
+    ] {
+        assert_eq!(explain(&root, bad.clone()).status, 400, "{bad}");
+    }
+    // A malformed request of someone without the right learns only that.
+    explain(token.as_str().unwrap(), json!({})).refused(403, DENIED);
+
+    let said = server.strongroom(
+        &root,
+        &["policy", "explain", "secret/data/a", "--operation", "read", "--accessor", accessor],
+    );
+    let said = said.ok();
+    assert!(said.contains("* team:1  \"secret/data/*\"  list"), "{said}");
+    assert!(
+        said.contains("capabilities = [\"list\", \"read\"]") || said.contains("[\"read\"]"),
+        "{said}"
+    );
+}
