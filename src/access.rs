@@ -27,7 +27,7 @@ mod policy;
 mod template;
 mod trie;
 
-pub use acl::{Acl, Candidate, Decision, Reason, Request, RuleRef};
+pub use acl::{Acl, Candidate, Decision, MergedRule, Reason, Request, RuleRef};
 pub use builtin::{DEFAULT_POLICY_TEXT, WRAPPING_POLICY_TEXT};
 pub use capability::{Capabilities, Operation};
 pub use explain::{Explanation, explain};

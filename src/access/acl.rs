@@ -9,9 +9,11 @@
 //!
 //! * `candidates`: every rule that fits a request, not only the one that decides
 //! * `compile`: policies to merged rules
+//! * `resultant`: the merged rules themselves
 
 mod candidates;
 mod compile;
+mod resultant;
 
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,7 @@ use crate::clock::Timestamp;
 
 pub use candidates::Candidate;
 pub(super) use candidates::InForce;
+pub use resultant::MergedRule;
 
 /// A compiled policy set; cheap to ask, cached by the caller per set of policies and identity.
 #[derive(Clone, Debug)]

@@ -1,12 +1,15 @@
 //! `sys/policies/acl`, the older `sys/policy`, and `sys/policies/explain`.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::reply::{Outcome, Reply, Stop, settle};
 use super::request::Ctx;
-use crate::access::Operation;
+use crate::access::{MergedRule, Operation};
 use crate::clock::Timestamp;
 use crate::vault::{Explained, PolicyRecord, Question, Target, VaultError};
 use crate::wire::envelope::Envelope;
-use crate::wire::explain::{ExplainedRule, Explanation};
+use crate::wire::explain::{ExplainedRule, Explanation, PathRights, ResultantAcl};
 use crate::wire::kv::Keys;
 use crate::wire::sys::{LegacyPolicies, LegacyPolicy, Policy};
 
@@ -21,6 +24,7 @@ pub async fn read(ctx: &Ctx) -> Outcome {
 
 pub async fn write(ctx: &Ctx) -> Outcome {
     let text = ctx.required("policy", "'policy' parameter not supplied or empty")?;
+    let text = decoded(text);
     settle(ctx.vault.policy_write(&ctx.caller, ctx.ask(), ctx.capture(0), &text).await)?;
     Ok(Reply::empty())
 }
@@ -46,9 +50,16 @@ pub async fn legacy_write(ctx: &Ctx) -> Outcome {
         Some(text) => (text, false),
         None => (ctx.required("rules", "'policy' parameter not supplied or empty")?, true),
     };
+    let text = decoded(text);
     settle(ctx.vault.policy_write(&ctx.caller, ctx.ask(), ctx.capture(0), &text).await)?;
     let warning = deprecated.then(|| "'rules' is deprecated, please use 'policy' instead".into());
     Ok(Reply::warnings(&ctx.caller.request_id, warning.into_iter().collect()))
+}
+
+/// A document may come in base64. No policy is base64 by itself: that has neither quotes nor blanks.
+fn decoded(text: String) -> String {
+    let bytes = STANDARD.decode(text.replace(['\r', '\n'], "")).ok();
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or(text)
 }
 
 /// Ours, not the dialect's: why a lease may or may not do something.
@@ -78,6 +89,30 @@ pub async fn explain(ctx: &Ctx) -> Outcome {
     let known = ["path", "operation", "token", "accessor", "parameters"];
     let envelope = Envelope::new(&ctx.caller.request_id).warn(ctx.body.warnings(&known, &[]));
     Ok(Reply::envelope(&envelope.shape(&explanation(explained))))
+}
+
+/// The caller's own rules, for clients that show what he may do.
+pub async fn resultant(ctx: &Ctx) -> Outcome {
+    let rules = settle(ctx.vault.resultant_acl(&ctx.caller, ctx.ask()).await)?;
+    let shape = rules.map_or_else(ResultantAcl::root, |rules| {
+        let (globs, exact): (Vec<_>, Vec<_>) = rules.into_iter().partition(|rule| rule.is_prefix);
+        let by_path = |rules: Vec<MergedRule>| {
+            rules.into_iter().map(|rule| (rule.path.clone(), path_rights(rule))).collect()
+        };
+        ResultantAcl::of(by_path(exact), by_path(globs))
+    });
+    Ok(Reply::shape(&ctx.caller.request_id, &shape))
+}
+
+fn path_rights(rule: MergedRule) -> PathRights {
+    PathRights {
+        allowed_parameters: rule.allowed_parameters,
+        capabilities: rule.capabilities.into_iter().map(str::to_owned).collect(),
+        denied_parameters: rule.denied_parameters,
+        max_wrapping_ttl: rule.max_wrapping_ttl_seconds,
+        min_wrapping_ttl: rule.min_wrapping_ttl_seconds,
+        required_parameters: rule.required_parameters.into_iter().collect(),
+    }
 }
 
 fn explanation(explained: Explained) -> Explanation {

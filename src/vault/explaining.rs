@@ -6,7 +6,7 @@ use super::system::is_permitted;
 use super::tokens::Target;
 use super::turn::{Answer, Ask, Caller, Session};
 use super::{Vault, VaultError};
-use crate::access::{Operation, PolicyName, Request, explain};
+use crate::access::{MergedRule, Operation, PolicyName, Request, explain};
 use crate::path::RequestPath;
 
 /// The request that is asked about.
@@ -41,6 +41,20 @@ pub struct ExplainedRule {
 }
 
 impl Vault {
+    /// The caller's own merged rules; `None` for root.
+    pub async fn resultant_acl(
+        &self,
+        caller: &Caller,
+        ask: Ask<'_>,
+    ) -> Answer<Option<Vec<MergedRule>>> {
+        let (turn, pass) = self.admit(caller, ask).await?;
+        turn.run(async {
+            let acl = pass?.acl;
+            Ok((!acl.is_root()).then(|| acl.merged_rules()))
+        })
+        .await
+    }
+
     /// The caller needs `read` on every policy of the lease in question, besides the right to ask.
     pub async fn explain(
         &self,
@@ -65,7 +79,7 @@ impl Vault {
                 }
                 // The holder's address is not known: networks are held against the one who asks.
                 Target::Token(token) => {
-                    let claims = self.verify_other(&session.opened, token.expose()).await?;
+                    let claims = self.verify_other(&session.opened, token.expose())?;
                     Some(!claims.permits(path.as_str(), operation, caller.client))
                 }
                 Target::Accessor(_) => None,

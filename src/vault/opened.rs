@@ -31,7 +31,8 @@ const STRIPES: usize = 256;
 
 /// The policies in force and a number that changes with them.
 pub struct Policies {
-    by_name: BTreeMap<String, (Arc<Policy>, PolicyRecord)>,
+    /// `None`: what is stored does not parse.
+    by_name: BTreeMap<String, (Option<Arc<Policy>>, PolicyRecord)>,
 }
 
 /// An open vault.
@@ -129,15 +130,14 @@ impl Opened {
                 };
                 let parsed = PolicyName::canonical(&entry.value.name)
                     .and_then(|name| Policy::parse(name, &entry.value.text));
-                match parsed {
-                    Ok(policy) => {
-                        by_name.insert(entry.value.name.clone(), (Arc::new(policy), entry.value));
-                    }
-                    // Undefined is denied: a policy that no longer parses grants nothing.
-                    Err(error) => {
-                        tracing::error!(%error, "a stored policy does not parse; it grants nothing");
-                    }
+                if let Err(error) = &parsed {
+                    tracing::error!(
+                        %error,
+                        "a stored policy does not parse; its leases may do nothing until it is written anew"
+                    );
                 }
+                let policy = parsed.ok().map(Arc::new);
+                by_name.insert(entry.value.name.clone(), (policy, entry.value));
             }
         }
         self.policies.store(Arc::new(Policies::with_builtins(by_name)));
@@ -154,7 +154,7 @@ impl Opened {
         {
             return acl;
         }
-        let set: Vec<Arc<Policy>> = names.iter().filter_map(|n| policies.get(n)).collect();
+        let set = policies.set(names);
         let acl = Arc::new(Acl::compile(&set, &TemplateValues::none(), now));
         self.acls.insert(names.to_vec(), (policies, acl.clone()));
         acl
@@ -205,32 +205,35 @@ impl Opened {
 }
 
 impl Policies {
-    fn with_builtins(mut by_name: BTreeMap<String, (Arc<Policy>, PolicyRecord)>) -> Self {
+    fn with_builtins(mut by_name: BTreeMap<String, (Option<Arc<Policy>>, PolicyRecord)>) -> Self {
         let record = |name: &str, text: &str| PolicyRecord {
             name: name.into(),
             text: text.into(),
             modified_unix_seconds: 0,
             version: built_in_version(name),
         };
-        let root = (Arc::new(Policy::root()), record(PolicyName::ROOT, ""));
+        let root = (Some(Arc::new(Policy::root())), record(PolicyName::ROOT, ""));
         by_name.insert(PolicyName::ROOT.into(), root);
         // Whatever was stored under that name: what wrapping tokens may do is not configuration.
         by_name.remove(PolicyName::WRAPPING);
         if let Ok(policy) = Policy::wrapping() {
             let record = record(PolicyName::WRAPPING, WRAPPING_POLICY_TEXT);
-            by_name.insert(PolicyName::WRAPPING.into(), (Arc::new(policy), record));
+            by_name.insert(PolicyName::WRAPPING.into(), (Some(Arc::new(policy)), record));
         }
         if !by_name.contains_key(PolicyName::DEFAULT)
             && let Ok(policy) = Policy::parse(PolicyName::default_policy(), DEFAULT_POLICY_TEXT)
         {
             let record = record(PolicyName::DEFAULT, DEFAULT_POLICY_TEXT);
-            by_name.insert(PolicyName::DEFAULT.into(), (Arc::new(policy), record));
+            by_name.insert(PolicyName::DEFAULT.into(), (Some(Arc::new(policy)), record));
         }
         Self { by_name }
     }
 
-    fn get(&self, name: &String) -> Option<Arc<Policy>> {
-        self.by_name.get(name).map(|(policy, _)| policy.clone())
+    /// The policies of these names that exist. Nothing at all if one of them does not parse: what
+    /// it would deny is not known.
+    fn set(&self, names: &[String]) -> Vec<Arc<Policy>> {
+        let existing = names.iter().filter_map(|name| self.by_name.get(name));
+        existing.map(|(policy, _)| policy.clone()).collect::<Option<_>>().unwrap_or_default()
     }
 
     pub fn record(&self, name: &str) -> Option<&PolicyRecord> {
@@ -253,4 +256,33 @@ pub fn policy_place(name: &str) -> (String, Address) {
     let leaf = policy_leaf(name);
     let at = Address::named(MountId::SYSTEM, &leaf);
     (leaf, at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(name: &str) -> PolicyRecord {
+        let (name, text) = (name.to_owned(), String::new());
+        PolicyRecord { name, text, modified_unix_seconds: 1, version: 1 }
+    }
+
+    #[test]
+    fn p17_beside_a_policy_that_does_not_parse_no_other_grants_anything() {
+        let text = "path \"x\" { capabilities = [\"read\"] }";
+        let good = Policy::parse(PolicyName::canonical("good").unwrap(), text).unwrap();
+        let by_name = BTreeMap::from([
+            ("good".to_owned(), (Some(Arc::new(good)), record("good"))),
+            ("broken".to_owned(), (None, record("broken"))),
+        ]);
+        let policies = Policies::with_builtins(by_name);
+        let count = |names: &[&str]| {
+            policies.set(&names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>()).len()
+        };
+        assert_eq!(count(&["good", "default"]), 2);
+        assert_eq!(count(&["good", "absent"]), 1);
+        assert_eq!(count(&["broken", "good"]), 0);
+        // It is shown, so that somebody can write it anew.
+        assert!(policies.record("broken").is_some() && policies.names().contains(&"broken".into()));
+    }
 }

@@ -79,6 +79,11 @@ impl Wild {
         behind.find(|(_, segment)| *segment != "+")
     }
 
+    /// The text before the `*`, where that is the only wildcard.
+    pub fn plain_prefix(&self) -> Option<&str> {
+        (!self.has_segment_wildcards).then_some(self.text.as_str())
+    }
+
     /// Whether it is a plain prefix that covers all of `directory`.
     pub(super) fn covers(&self, directory: &str) -> bool {
         !self.has_segment_wildcards && self.matches(directory, true)

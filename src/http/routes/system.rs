@@ -10,6 +10,7 @@ pub const TABLE: &[Route] = routes! {
     public "unseal" { Write => system::unseal }
     public "internal/ui/mounts" { Read => system::visible_mounts }
     lease "internal/ui/mounts/*path" { Read => system::preflight }
+    lease "internal/ui/resultant-acl" { Read => policy::resultant }
     lease "seal" { Write => system::seal }
     lease "capabilities-self" { Write => system::capabilities_self }
     lease "capabilities-accessor" { Write => system::capabilities_accessor }
