@@ -40,7 +40,7 @@ fn p17_limits_of_rules_hold_as_with_the_oracle_but_for_listed_denies() {
         ours.policy(&format!("l{n}"), text);
     }
 
-    let wanted = number("STRONGROOM_RIGHTS_REQUESTS", 2_000);
+    let wanted = number("STRONGROOM_RIGHTS_REQUESTS", 6_000);
     let (mut requests, mut allowed, mut sampled) = (0_u64, 0_u64, 0);
     while requests < wanted {
         let mut chosen = generator.distinct(POLICIES);
