@@ -49,6 +49,7 @@ use crate::limits::{
     AUDIT_SEGMENT_BYTES_DEFAULT, AUDIT_SEGMENT_BYTES_MIN, AUDIT_SIGN_DEADLINE, AUDIT_SYNC_DEADLINE,
 };
 use crate::random::Random;
+use crate::telemetry::AuditMetrics;
 
 pub use checkpoint::{Checkpoint, Facts};
 pub use entry::{Decision, Draft, Kind, Outcome, Who};
@@ -68,11 +69,16 @@ pub struct AuditConfig {
     /// `limits::AUDIT_SEGMENT_BYTES_MIN`); it gets larger by what is written until the audit thread
     /// sees it.
     pub segment_bytes: u64,
+    pub metrics: AuditMetrics,
 }
 
 impl AuditConfig {
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into(), segment_bytes: AUDIT_SEGMENT_BYTES_DEFAULT }
+        Self {
+            dir: dir.into(),
+            segment_bytes: AUDIT_SEGMENT_BYTES_DEFAULT,
+            metrics: AuditMetrics::default(),
+        }
     }
 }
 
@@ -187,6 +193,16 @@ impl Audit {
 
     /// The promise of one entry, before the act; refuses while the log can't take it.
     pub fn reserve(self: &Arc<Self>, draft: &Draft<'_>) -> Result<Permit, Unavailable> {
+        match self.takes_entries() {
+            Ok(()) => Ok(Permit::new(Arc::clone(self), draft)),
+            Err(unavailable) => {
+                self.shared.config.metrics.refused.inc();
+                Err(unavailable)
+            }
+        }
+    }
+
+    fn takes_entries(&self) -> Result<(), Unavailable> {
         if self.shared.closed.load(Ordering::Acquire) {
             return Err(Unavailable::file("the log is closed"));
         }
@@ -199,7 +215,7 @@ impl Audit {
         {
             return Err(Unavailable::file("a sync has not returned in time"));
         }
-        Ok(Permit::new(Arc::clone(self), draft))
+        Ok(())
     }
 
     /// From now on checkpoints are signed by this key (after unseal, after a key rotation); its
@@ -269,8 +285,9 @@ impl Audit {
 
     fn append(&self, body: Vec<u8>) -> Result<Generation, Unavailable> {
         let result = self.shared.log.append(self.shared.clock.now(), body);
-        if result.is_err() {
-            self.shared.wake();
+        match result {
+            Ok(_) => drop(self.shared.config.metrics.entries.inc()),
+            Err(_) => self.shared.wake(),
         }
         result
     }

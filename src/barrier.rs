@@ -41,6 +41,7 @@ pub use note::{Change, Changes, Note};
 pub use record::{Entry, Record};
 pub use unit::Unit;
 
+pub use cache::CacheFigures;
 use cache::{Cache, Kept};
 use follow::Echoes;
 
@@ -77,6 +78,11 @@ impl Barrier {
         let task = tokio::spawn(follow::follow(Arc::downgrade(&barrier)));
         *barrier.follower.lock() = Some(task.abort_handle());
         barrier
+    }
+
+    /// What the caches hold, and how often they helped.
+    pub fn cache_figures(&self) -> [CacheFigures; 3] {
+        self.cache.figures()
     }
 
     pub fn keyring(&self) -> &Arc<Keyring> {

@@ -33,6 +33,12 @@ impl Timestamp {
             .unwrap_or_else(|| "0001-01-01T00:00:00Z".into())
     }
 
+    /// The time `ago` before this one.
+    pub fn before(self, ago: Duration) -> Timestamp {
+        let nanos = u64::try_from(ago.as_nanos()).unwrap_or(u64::MAX);
+        Timestamp(self.0.saturating_sub(nanos))
+    }
+
     pub fn saturating_since(self, earlier: Timestamp) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }

@@ -42,6 +42,7 @@ pub struct Config {
     pub lease: Lease,
     pub kv: Kv,
     pub log: Log,
+    pub metrics: Metrics,
     pub admin: Admin,
 }
 
@@ -135,6 +136,13 @@ pub enum LogFormat {
     Json,
 }
 
+/// `[metrics]`: `sys/metrics`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// Answers those without a lease too.
+    pub public: bool,
+}
+
 /// `[admin]`: the local door for operators.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admin {
@@ -186,6 +194,7 @@ impl Config {
             },
             kv: Kv { max_versions: limits::KV_VERSIONS_DEFAULT },
             log: Log { level: LogLevel::Info, format: LogFormat::Text },
+            metrics: Metrics::default(),
             admin: Admin { socket: directory.join("admin.sock") },
             storage: Storage { directory, cache_mb: 32 },
         }
@@ -244,6 +253,9 @@ impl Config {
         set(&mut config.log.level, log.word("level", LOG_LEVELS)?);
         set(&mut config.log.format, log.word("format", LOG_FORMATS)?);
 
+        let metrics = document.section("metrics");
+        set(&mut config.metrics.public, metrics.boolean("public")?);
+
         let admin = document.section("admin");
         set(&mut config.admin.socket, admin.path("socket")?);
 
@@ -292,7 +304,7 @@ impl Config {
         let ttl = |d: Duration| text(&format_duration(d));
         let number = |n: u32| toml::Value::Integer(n.into());
         let workers = i64::try_from(self.hsm.workers).unwrap_or(i64::MAX);
-        let sections: [(&str, Vec<(&str, toml::Value)>); 9] = [
+        let sections: [(&str, Vec<(&str, toml::Value)>); 10] = [
             ("listener", vec![("address", text(&self.listener.address.to_string()))]),
             (
                 "storage",
@@ -336,6 +348,7 @@ impl Config {
                     ("format", text(word(LOG_FORMATS, self.log.format))),
                 ],
             ),
+            ("metrics", vec![("public", toml::Value::Boolean(self.metrics.public))]),
             ("admin", vec![("socket", path(&self.admin.socket))]),
         ];
         let mut out = format!("cluster_name = {}\n", text(&self.cluster_name));

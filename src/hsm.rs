@@ -24,6 +24,7 @@ use crate::keyguard::{
 use crate::limits;
 use crate::random::Random;
 use crate::sensitive::{SecretBytes, SecretText};
+use crate::telemetry::{Gauge, HsmMetrics};
 
 pub mod doctor;
 pub mod pin;
@@ -69,6 +70,7 @@ pub struct HsmConfig {
     pub wedged_after: Duration,
     /// Accept keys whose origin the token doesn't vouch for.
     pub dev: bool,
+    pub metrics: HsmMetrics,
 }
 
 impl HsmConfig {
@@ -82,15 +84,54 @@ impl HsmConfig {
             deadline: limits::HSM_DEADLINE_DEFAULT,
             wedged_after: limits::HSM_WEDGED_AFTER,
             dev: false,
+            metrics: HsmMetrics::default(),
         }
     }
 }
 
-/// Two queues, so that a storm of logins (signatures) can't starve reads (unwraps).
+/// What is asked of the HSM, by the names that metrics have.
 #[derive(Clone, Copy)]
-enum Lane {
-    Sign,
+enum Call {
+    Wrap,
     Unwrap,
+    Sign,
+    PublicKey,
+    CreateKek,
+    CreateSigner,
+    Destroy,
+    Random,
+}
+
+impl Call {
+    fn name(self) -> &'static str {
+        match self {
+            Call::Wrap => "wrap",
+            Call::Unwrap => "unwrap",
+            Call::Sign => "sign",
+            Call::PublicKey => "public_key",
+            Call::CreateKek => "create_kek",
+            Call::CreateSigner => "create_signer",
+            Call::Destroy => "destroy",
+            Call::Random => "random",
+        }
+    }
+
+    /// Two queues, so that a storm of logins (signatures) can't starve reads (unwraps).
+    fn is_signing(self) -> bool {
+        matches!(self, Call::Sign | Call::PublicKey)
+    }
+}
+
+/// How a call ended, by the names that metrics have.
+fn outcome<T>(result: &Result<T, Fault>) -> &'static str {
+    match result {
+        Ok(_) => "ok",
+        Err(Fault::Unavailable { .. }) => "unavailable",
+        Err(Fault::Busy) => "busy",
+        Err(Fault::Integrity(_)) => "integrity",
+        Err(Fault::Key(_)) => "key",
+        Err(Fault::Operator(_)) => "operator",
+    }
 }
 
 /// A token in use. Methods never block the async thread they are called on.
@@ -99,6 +140,7 @@ pub struct Hsm {
     clock: Clock,
     deadline: Duration,
     running: Mutex<Option<Running>>,
+    metrics: HsmMetrics,
 }
 
 /// The senders whose end is the end of the threads.
@@ -141,6 +183,7 @@ impl Hsm {
             clock: clock.clone(),
             deadline: config.deadline,
             running: Mutex::new(Some(Running { sign, unwrap, _wake: wake.clone(), ended })),
+            metrics: config.metrics,
         });
         for thread in 0..workers {
             let jobs = if thread < workers / 2 { sign_jobs.clone() } else { unwrap_jobs.clone() };
@@ -186,34 +229,51 @@ impl Hsm {
     /// `subject`.
     async fn ask<T: Send + 'static>(
         &self,
-        lane: Lane,
+        call: Call,
         subject: Option<KeyRef>,
         work: impl FnMut(&Token, &mut Desk) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, Fault> {
-        self.ask_within(self.deadline, lane, subject, work).await
+        self.ask_within(self.deadline, call, subject, work).await
     }
 
     /// The same for making and destroying keys. A caller who has given up may find a new key on
     /// the token later; nothing refers to it.
     async fn ask_keys<T: Send + 'static>(
         &self,
+        call: Call,
         work: impl FnMut(&Token, &mut Desk) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, Fault> {
-        self.ask_within(self.deadline.max(limits::HSM_KEY_DEADLINE), Lane::Unwrap, None, work).await
+        self.ask_within(self.deadline.max(limits::HSM_KEY_DEADLINE), call, None, work).await
     }
 
     async fn ask_within<T: Send + 'static>(
         &self,
         deadline: Duration,
-        lane: Lane,
+        call: Call,
+        subject: Option<KeyRef>,
+        work: impl FnMut(&Token, &mut Desk) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let asked = self.clock.boot();
+        let result = self.queue(deadline, call, subject, work).await;
+        self.metrics.seconds.observe(self.clock.boot().saturating_since(asked));
+        self.metrics.called(call.name(), outcome(&result));
+        result
+    }
+
+    async fn queue<T: Send + 'static>(
+        &self,
+        deadline: Duration,
+        call: Call,
         subject: Option<KeyRef>,
         mut work: impl FnMut(&Token, &mut Desk) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, Fault> {
         self.token.breaker.admit()?;
         let (answer, answered) = oneshot::channel();
+        let waiting = Waiting::new(&self.metrics.queued);
         let job = Job {
             expires: self.clock.boot() + deadline,
             run: Box::new(move |worker: &mut Worker| {
+                drop(waiting);
                 if !answer.is_closed() {
                     // The caller may have gone meanwhile.
                     let _ = answer.send(worker.attempt(subject, &mut work));
@@ -225,10 +285,7 @@ impl Hsm {
             let Some(running) = running.as_ref() else {
                 return Err(Fault::Operator("the HSM is shut down".into()));
             };
-            let queue = match lane {
-                Lane::Sign => &running.sign,
-                Lane::Unwrap => &running.unwrap,
-            };
+            let queue = if call.is_signing() { &running.sign } else { &running.unwrap };
             queue.try_send(job).map_err(|e| match e {
                 TrySendError::Full(_) => Fault::Busy,
                 TrySendError::Disconnected(_) => unavailable("the HSM's threads have ended".into()),
@@ -239,6 +296,22 @@ impl Hsm {
             // Dropped unanswered, or too late: the breaker may know why by now.
             Ok(Err(_)) | Err(_) => Err(self.token.breaker.admit().err().unwrap_or(Fault::Busy)),
         }
+    }
+}
+
+/// Counted as waiting until a thread takes it up, or it is dropped.
+struct Waiting(Gauge);
+
+impl Waiting {
+    fn new(queued: &Gauge) -> Self {
+        queued.inc();
+        Self(queued.clone())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 
@@ -263,7 +336,7 @@ impl Wrap for Hsm {
         // The job outlives this call when the deadline passes, so it owns the bytes; they are
         // erased with it.
         let plaintext = SecretBytes::copy_of(plaintext.expose());
-        self.ask(Lane::Unwrap, Some(kek.key), move |token, desk| {
+        self.ask(Call::Wrap, Some(kek.key), move |token, desk| {
             self_test::learn(token, desk, &kek)?;
             wrap::wrap(token, desk, &kek, &aad, plaintext.expose())
         })
@@ -272,7 +345,7 @@ impl Wrap for Hsm {
 
     async fn unwrap(&self, kek: &Kek, aad: &[u8], wrapped: &Wrapped) -> Result<SecretBytes, Fault> {
         let (kek, aad, wrapped) = (*kek, aad.to_vec(), wrapped.clone());
-        self.ask(Lane::Unwrap, Some(kek.key), move |token, desk| {
+        self.ask(Call::Unwrap, Some(kek.key), move |token, desk| {
             // First, so that a failure of these bytes can be told from a failure of the key.
             self_test::learn(token, desk, &kek)?;
             wrap::unwrap(desk, &kek, &aad, &wrapped)
@@ -285,7 +358,7 @@ impl Wrap for Hsm {
 impl Sign for Hsm {
     async fn sign(&self, key: &KeyRef, message: &[u8]) -> Result<Signature, Fault> {
         let (key, message) = (*key, message.to_vec());
-        self.ask(Lane::Sign, None, move |token, desk| sign::sign(token, desk, &key, &message)).await
+        self.ask(Call::Sign, None, move |token, desk| sign::sign(token, desk, &key, &message)).await
     }
 
     async fn public_key(&self, key: &KeyRef) -> Result<PublicKey, Fault> {
@@ -294,23 +367,28 @@ impl Sign for Hsm {
             return Ok(known);
         }
         let key = *key;
-        self.ask(Lane::Sign, None, move |token, desk| sign::public_key(token, desk, &key)).await
+        self.ask(Call::PublicKey, None, move |token, desk| sign::public_key(token, desk, &key))
+            .await
     }
 }
 
 #[async_trait]
 impl KeyAdmin for Hsm {
     async fn create_kek(&self, version: u32) -> Result<Kek, Fault> {
-        self.ask_keys(move |token, desk| keys::create_kek(token, desk, version)).await
+        self.ask_keys(Call::CreateKek, move |token, desk| keys::create_kek(token, desk, version))
+            .await
     }
 
     async fn create_signer(&self, purpose: Purpose, version: u32) -> Result<KeyRef, Fault> {
-        self.ask_keys(move |token, desk| keys::create_signer(token, desk, purpose, version)).await
+        self.ask_keys(Call::CreateSigner, move |token, desk| {
+            keys::create_signer(token, desk, purpose, version)
+        })
+        .await
     }
 
     async fn destroy(&self, key: &KeyRef) -> Result<(), Fault> {
         let key = *key;
-        self.ask_keys(move |token, desk| {
+        self.ask_keys(Call::Destroy, move |token, desk| {
             token.unlearn(&key);
             keys::destroy(desk, &key)
         })
@@ -321,7 +399,7 @@ impl KeyAdmin for Hsm {
         if len == 0 || len > limits::HSM_RANDOM_BYTES_MAX {
             return Err(Fault::Key(format!("1 to {} random bytes", limits::HSM_RANDOM_BYTES_MAX)));
         }
-        self.ask(Lane::Unwrap, None, move |token, desk| {
+        self.ask(Call::Random, None, move |token, desk| {
             let mut bytes = zeroize::Zeroizing::new(vec![0; len]);
             token.hsm_random(desk, &mut bytes)?;
             Ok(SecretBytes::new(std::mem::take(&mut *bytes)))

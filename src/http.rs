@@ -4,22 +4,25 @@
 //! * `serve`: accept loops; `dispatch`: from a request to its handler; `routes`: the table
 //! * `request`: caller, verb, path, fields; `reply`: envelope and status map; `index`: which state
 //!   an answer stands on
-//! * one file a resource: `kv`, `token`, `approle`, `userpass`, `lease`, `policy`,
-//!   `mount`, `system`; `parameters`: fields that login methods share
-//! * one file a resource: `kv`, `token`, `approle`, `lease`, `policy`, `mount`, `system`,
-//!   `cubbyhole`, `wrapping`
-//! * one file a resource: `kv`, `kv1`, `token`, `approle`, `lease`, `policy`, `mount`, `system`
+//! * one file a resource: `kv`, `kv1`, `cubbyhole`, `token`, `token_role`, `approle`, `userpass`,
+//!   `lease`, `policy`, `mount`, `wrapping`, `quota`, `system`, `tools`, `observing`, `operations`
+//! * `parameters`: fields that login methods share; `cors`: browsers; `help`: what a path can do
 
 mod approle;
+mod cors;
 mod cubbyhole;
 mod dispatch;
+mod help;
 mod index;
 mod kv;
 mod kv1;
 mod lease;
 mod mount;
+mod observing;
+mod operations;
 mod parameters;
 mod policy;
+mod quota;
 mod reply;
 mod request;
 mod routes;
@@ -27,6 +30,7 @@ mod serve;
 mod system;
 mod token;
 mod token_role;
+mod tools;
 mod userpass;
 mod wrapping;
 

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::keyguard::{Kek, KeyRef};
 use crate::random::Random;
 
@@ -216,6 +216,11 @@ impl Keyring {
     /// The KEK that wraps new data keys; what a periodic check of the HSM exercises.
     pub fn active_kek(&self) -> Option<Kek> {
         self.book.load().body.active_kek()
+    }
+
+    /// When the vault was initialised.
+    pub fn created(&self) -> Timestamp {
+        self.book.load().body.created
     }
 
     /// Whether the manifest has data keys for `mount`.

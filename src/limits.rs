@@ -240,3 +240,33 @@ pub const AUDIT_WATCH_INTERVAL: Duration = Duration::from_millis(500);
 pub const PIN_FILE_BYTES_MAX: u64 = 4 << 10;
 /// Objects that `hsm doctor` and `hsm list` show.
 pub const HSM_LISTED_OBJECTS_MAX: usize = 1_000;
+/// Operators who watch the log at the same time.
+pub const MONITORS_MAX: usize = 4;
+/// Lines that wait for one who watches; a slower one loses the oldest.
+pub const MONITOR_LINES_MAX: usize = 1_024;
+/// Watching ends after this; who wants more asks again.
+pub const MONITOR_MAX: Duration = Duration::from_secs(60 * 60);
+/// How often it is asked whether the lease of one who watches still stands.
+pub const MONITOR_RECHECK: Duration = Duration::from_secs(2);
+/// Requests under way that are listed.
+pub const FLIGHTS_LISTED_MAX: usize = 1_000;
+/// Random bytes of one answer, one more.
+pub const TOOLS_RANDOM_BYTES_END: i64 = 128 << 10;
+/// The same where the HSM gives them.
+pub const TOOLS_HSM_RANDOM_BYTES_MAX: usize = 4 << 10;
+/// Origins that browsers may come from.
+pub const CORS_ORIGINS_MAX: usize = 100;
+/// Headers that browsers may send besides the usual ones.
+pub const CORS_HEADERS_MAX: usize = 50;
+/// One of either, bytes.
+pub const CORS_TEXT_BYTES_MAX: usize = 255;
+/// Rate limits.
+pub const QUOTAS_MAX: usize = 500;
+/// Clients of rate limits that are remembered; beyond, those seen least begin anew.
+pub const QUOTA_CLIENTS_MAX: usize = 65_536;
+/// Requests in one interval that a rate limit may allow.
+pub const QUOTA_RATE_MAX: f64 = 1e9;
+/// Interval and block interval of a rate limit.
+pub const QUOTA_INTERVAL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// Paths that no rate limit counts.
+pub const QUOTA_EXEMPT_MAX: usize = 100;

@@ -1,21 +1,21 @@
-//! Logs of the process itself: one line an event on standard error. Never a secret: secret types
-//! have no `Display`, and nothing here formats request bodies.
+//! What the process tells of itself. Never a secret: secret types have no `Display`, nothing here
+//! formats a request's body or headers, and labels of metrics are words of the program.
+//!
+//! * `log`: lines on standard error and for those who watch
+//! * `metrics`, `histogram`: what is counted; `flights`: requests under way
+//! * `host`: what the kernel says of process and machine
 
-use tracing_subscriber::EnvFilter;
+mod flights;
+mod histogram;
+mod host;
+mod log;
+mod metrics;
 
-/// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    Text,
-    Json,
-}
-
-/// Installs the process's logger; later calls change nothing. `level` is one of tracing's names.
-pub fn install(level: &str, format: LogFormat) {
-    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let _ = match format {
-        LogFormat::Text => builder.with_target(false).try_init(),
-        LogFormat::Json => builder.json().try_init(),
-    };
-}
+pub use flights::{Airborne, Flight, Flights};
+pub use histogram::Histogram;
+pub use host::{Host, Process};
+pub use log::{LEVELS, LogFormat, Logs, RequestIds, Watcher, current, level_named, within};
+pub use metrics::{
+    Asked, AuditMetrics, Counter, Figure, Gauge, HsmMetrics, Leases, Metrics, Requests, Stages,
+    StoreMetrics,
+};

@@ -9,6 +9,8 @@
 //! * `kv`, `kv1`, `tokens`, `cutting`, `leases`, `approle`, `policies`, `mounting`, `system`: the verbs
 //! * `listing`: names below a directory, for every engine that lists
 //! * `kv`, `tokens`, `cutting`, `leases`, `approle`, `policies`, `explaining`, `mounting`, `system`: the verbs
+//! * `kv`, `tokens`, `cutting`, `leases`, `approle`, `policies`, `mounting`, `system`: the verbs
+//! * `system_config`, `quotas`: settings of the whole server; `observing`: metrics and the like
 //! * `jobs`: work without a caller
 //! * `kv`, `tokens`, `token_roles`, `cutting`, `leases`, `lease_listing`, `approle`, `policies`,
 //!   `mounting`, `system`: the verbs
@@ -29,11 +31,14 @@ mod leases;
 mod lifecycle;
 mod listing;
 mod mounting;
+mod observing;
 mod opened;
 mod policies;
+mod quotas;
 mod records;
 mod renewals;
 mod system;
+mod system_config;
 mod tidying;
 mod token_roles;
 mod tokens;
@@ -55,6 +60,7 @@ use crate::keyguard::{KeyAdmin, Sign, Watch, Wrap};
 use crate::lease::TtlLimits;
 use crate::random::Random;
 use crate::store::{Revision, Store};
+use crate::telemetry::{Logs, Metrics};
 
 pub use approle::{NewSecret, SecretIdRef};
 pub use error::VaultError;
@@ -64,9 +70,12 @@ pub use lease_listing::Listed;
 pub use leases::LeaseRef;
 pub use lifecycle::{Phase, Status};
 pub use mounting::Tuned;
+pub use observing::{Entropy, KeyStatus};
 pub use opened::Opened;
+pub use quotas::Limited;
 pub use records::PolicyRecord;
 pub use system::Preflight;
+pub use system_config::{Cors, QuotaConfig, SystemConfig};
 pub use tidying::Tidy;
 pub use tokens::{Issued, LeaseView, RenewedLease, Target, TokenWish};
 pub use turn::{Admitted, Answer, Ask, Caller, Fields, Session, Turn};
@@ -90,6 +99,8 @@ pub struct Ports {
     pub store_trouble: Arc<dyn Fn() -> Option<String> + Send + Sync>,
     /// Digest of the last frame of the store's journal, for checkpoints.
     pub journal_head: Arc<dyn Fn() -> [u8; 32] + Send + Sync>,
+    pub metrics: Arc<Metrics>,
+    pub logs: Logs,
 }
 
 /// What an operator configured, as far as use cases need it.
@@ -105,6 +116,8 @@ pub struct Settings {
     pub cache_bytes: usize,
     /// Reads too wait until their entry is on disk.
     pub audit_strict: bool,
+    /// `sys/metrics` answers those without a lease too.
+    pub public_metrics: bool,
 }
 
 /// The vault.
@@ -140,6 +153,14 @@ impl Vault {
 
     pub fn random(&self) -> &Random {
         &self.ports.random
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        &self.ports.metrics
+    }
+
+    pub fn logs(&self) -> &Logs {
+        &self.ports.logs
     }
 
     pub fn settings(&self) -> &Settings {

@@ -22,7 +22,7 @@ use crate::mounts::EngineKind;
 use crate::random::Random;
 use crate::sensitive::SecretText;
 use crate::store::embedded::{Embedded, Options, State};
-use crate::telemetry;
+use crate::telemetry::{self, Logs, Metrics};
 use crate::vault::{Caller, Ports, Settings, Vault, VaultError};
 
 /// How long `dev` waits before asking again for an HSM that is not there at start.
@@ -37,7 +37,8 @@ pub fn run(args: &ServerArgs) -> Result<(), AppError> {
         LogFormat::Text => telemetry::LogFormat::Text,
         LogFormat::Json => telemetry::LogFormat::Json,
     };
-    telemetry::install(config.log.level.as_str(), format);
+    let logs = Logs::new(config.log.level.as_str(), format, Clock::system());
+    logs.install();
     // Where the kernel hands out huge pages unasked, an idle server of 20 MB would hold 70 MB.
     if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
         tracing::debug!(%error, "huge pages stay on; only memory is lost");
@@ -46,7 +47,7 @@ pub fn run(args: &ServerArgs) -> Result<(), AppError> {
         .enable_all()
         .build()
         .map_err(|e| AppError::new(format!("cannot start threads: {e}")))?;
-    runtime.block_on(serve(config, args.dev_root_token_file.as_deref()))
+    runtime.block_on(serve(config, logs, args.dev_root_token_file.as_deref()))
 }
 
 /// What runs, in the order it is shut down.
@@ -57,8 +58,8 @@ struct Parts {
     hsm: Arc<Hsm>,
 }
 
-async fn serve(config: Config, dev_token_file: Option<&Path>) -> Result<(), AppError> {
-    let parts = build(&config).await?;
+async fn serve(config: Config, logs: Logs, dev_token_file: Option<&Path>) -> Result<(), AppError> {
+    let parts = build(&config, logs.clone()).await?;
     let mut opened = parts.vault.open().await;
     if dev_token_file.is_some() {
         // dev listens only once it is open.
@@ -96,6 +97,7 @@ async fn serve(config: Config, dev_token_file: Option<&Path>) -> Result<(), AppE
     };
     tracing::info!("stopping: requests under way are finished first");
     let _ = stop.send(true);
+    logs.end_watching();
     let _ = network.await;
     let _ = admin.await;
     supervisor.abort();
@@ -109,18 +111,20 @@ async fn serve(config: Config, dev_token_file: Option<&Path>) -> Result<(), AppE
     }
 }
 
-async fn build(config: &Config) -> Result<Parts, AppError> {
+async fn build(config: &Config, logs: Logs) -> Result<Parts, AppError> {
     let clock = Clock::system();
+    let metrics = Metrics::new(&clock);
     let random = Random::system();
     let directory = &config.storage.directory;
     files::private_directory(directory)
         .map_err(|e| AppError::new(format!("cannot create {}: {e}", directory.display())))?;
-    let store = open_store(config, &clock).await?;
+    let store = open_store(config, &clock, &metrics).await?;
     let mut audit = AuditConfig::new(&config.audit.directory);
     audit.segment_bytes = u64::from(config.audit.rotate_mb) << 20;
+    audit.metrics = metrics.audit.clone();
     let audit =
         Audit::open(audit, clock.clone(), &random).map_err(|e| AppError::new(e.to_string()))?;
-    let hsm = start_hsm(config, &clock, &random).await?;
+    let hsm = start_hsm(config, &clock, &random, &metrics).await?;
     let (trouble, head) = (store.clone(), store.clone());
     let ports = Ports {
         store: store.clone(),
@@ -137,6 +141,8 @@ async fn build(config: &Config) -> Result<Parts, AppError> {
             State::Failed(reason) => Some(format!("no more writes until a restart: {reason}")),
         }),
         journal_head: Arc::new(move || head.journal_head().hash),
+        metrics,
+        logs,
     };
     let settings = Settings {
         cluster_name: config.cluster_name.clone(),
@@ -149,14 +155,22 @@ async fn build(config: &Config) -> Result<Parts, AppError> {
         kv_max_versions: config.kv.max_versions,
         cache_bytes: usize::try_from(config.storage.cache_mb).unwrap_or(32) << 20,
         audit_strict: config.audit.strict,
+        public_metrics: config.metrics.public,
     };
     Ok(Parts { vault: Vault::new(ports, settings), audit, store, hsm })
 }
 
-async fn open_store(config: &Config, clock: &Clock) -> Result<Arc<Embedded>, AppError> {
+async fn open_store(
+    config: &Config,
+    clock: &Clock,
+    metrics: &Metrics,
+) -> Result<Arc<Embedded>, AppError> {
     let directory = config.storage.directory.join("store");
-    let options =
-        Options { cache_bytes: u64::from(config.storage.cache_mb) << 19, ..Options::default() };
+    let options = Options {
+        cache_bytes: u64::from(config.storage.cache_mb) << 19,
+        metrics: metrics.store.clone(),
+        ..Options::default()
+    };
     let clock = clock.clone();
     let opened =
         tokio::task::spawn_blocking(move || Embedded::open(&directory, options, clock)).await;
@@ -174,13 +188,19 @@ async fn open_store(config: &Config, clock: &Clock) -> Result<Arc<Embedded>, App
 }
 
 /// What needs an operator ends the start; a device that doesn't answer yet does not.
-async fn start_hsm(config: &Config, clock: &Clock, random: &Random) -> Result<Arc<Hsm>, AppError> {
+async fn start_hsm(
+    config: &Config,
+    clock: &Clock,
+    random: &Random,
+    metrics: &Metrics,
+) -> Result<Arc<Hsm>, AppError> {
     let memory = pin::Memory::of(&config.hsm.pin_file, &config.storage.directory);
     let pin = pin::read(&config.hsm.pin_file).map_err(|e| AppError::new(e.to_string()))?;
     let mut hsm = HsmConfig::new(config.hsm.module.clone(), config.hsm.token_label.clone(), pin);
     hsm.pin_memory = Some(memory);
     hsm.workers = config.hsm.workers;
     hsm.dev = config.hsm.dev;
+    hsm.metrics = metrics.hsm.clone();
     let (clock, random) = (clock.clone(), random.clone());
     tokio::task::spawn_blocking(move || Hsm::start(hsm, clock, random))
         .await

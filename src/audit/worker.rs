@@ -169,6 +169,8 @@ impl Worker {
         self.shared.sync_started.store(started, Ordering::Release);
         let result = self.shared.medium.sync(file);
         self.shared.sync_started.store(0, Ordering::Release);
+        let took = self.shared.clock.boot().saturating_since(BootTime(started));
+        self.shared.config.metrics.sync_seconds.observe(took);
         result
     }
 

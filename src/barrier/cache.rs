@@ -6,7 +6,7 @@
 use std::any::Any;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -48,6 +48,35 @@ pub(super) struct Cache {
     hasher: RandomState,
     /// False while no tail is followed: then nothing is served from here or kept.
     live: AtomicBool,
+    records_asked: Asked,
+    listings_asked: Asked,
+    opened_asked: Asked,
+}
+
+/// How often something was there, and how often not.
+#[derive(Default)]
+struct Asked {
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+impl Asked {
+    fn note<T>(&self, answer: Option<T>) -> Option<T> {
+        let counter = if answer.is_some() { &self.hits } else { &self.misses };
+        counter.fetch_add(1, Ordering::Relaxed);
+        answer
+    }
+}
+
+/// One of the caches, in numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct CacheFigures {
+    pub name: &'static str,
+    pub hits: u64,
+    pub misses: u64,
+    pub entries: usize,
+    /// What its entries weigh, bytes.
+    pub weight: u64,
 }
 
 #[derive(Clone)]
@@ -104,15 +133,20 @@ impl Cache {
             stripes: (0..STRIPES).map(|_| Mutex::new(0)).collect(),
             hasher: RandomState::new(),
             live: AtomicBool::new(false),
+            records_asked: Asked::default(),
+            listings_asked: Asked::default(),
+            opened_asked: Asked::default(),
         }
     }
 
     pub(super) fn record(&self, key: &[u8]) -> Option<Cached> {
-        if self.is_live() { self.records.get(key) } else { None }
+        let found = if self.is_live() { self.records.get(key) } else { None };
+        self.records_asked.note(found)
     }
 
     pub(super) fn listing(&self, prefix: &[u8]) -> Option<Arc<Listing>> {
-        if self.is_live() { self.listings.get(prefix) } else { None }
+        let found = if self.is_live() { self.listings.get(prefix) } else { None };
+        self.listings_asked.note(found)
     }
 
     /// What the sealing named by `digest` opened to.
@@ -124,11 +158,27 @@ impl Cache {
         if !self.is_live() {
             return None;
         }
-        self.opened.get(key).filter(|kept| kept.digest == *digest).map(|kept| kept.value)
+        let kept = self.opened.get(key).filter(|kept| kept.digest == *digest);
+        self.opened_asked.note(kept).map(|kept| kept.value)
     }
 
     pub(super) fn finish_opened(&self, fill: Fill, key: &Bytes, kept: Kept) {
         self.finish_with(fill, || self.opened.insert(key.clone(), kept));
+    }
+
+    pub(super) fn figures(&self) -> [CacheFigures; 3] {
+        let of = |name, asked: &Asked, entries, weight| CacheFigures {
+            name,
+            hits: asked.hits.load(Ordering::Relaxed),
+            misses: asked.misses.load(Ordering::Relaxed),
+            entries,
+            weight,
+        };
+        [
+            of("records", &self.records_asked, self.records.len(), self.records.weight()),
+            of("names", &self.listings_asked, self.listings.len(), self.listings.weight()),
+            of("opened", &self.opened_asked, self.opened.len(), self.opened.weight()),
+        ]
     }
 
     /// To be called before the store is asked.

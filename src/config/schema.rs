@@ -14,6 +14,7 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
     ("lease", &["default_ttl", "max_ttl"]),
     ("kv", &["max_versions"]),
     ("log", &["level", "format"]),
+    ("metrics", &["public"]),
     ("admin", &["socket"]),
 ];
 

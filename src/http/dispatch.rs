@@ -1,28 +1,33 @@
 //! From a request to its handler: method, namespace, body and path are checked here, once, in the
 //! order that clients know; whatever is refused is on record too.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::{Body as HttpBody, HttpBody as _};
-use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use axum::http::request::Parts;
+use axum::http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header,
+};
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-use super::reply::{Reply, Stop, body_refusal, released};
+use super::cors::{self, Judgement};
+use super::reply::{Extra, Reply, Stop, body_refusal, released};
 use super::request::{Ctx, Verb, header_text, token, trace_id};
 use super::serve::Peer;
-use super::{index, routes, system, wrapping};
+use super::{help, index, routes, system, wrapping};
 use crate::limits;
 use crate::mounts::EngineKind;
 use crate::path::RequestPath;
+use crate::telemetry::{Asked, Flight, RequestIds, current, within};
 use crate::vault::{Caller, Vault, VaultError};
 use crate::wire::duration::{format_short, parse_field};
 use crate::wire::json::Body;
 use crate::wire::kv::TRAILING_SLASH;
 
-const NO_HELP: &str = "help is not offered over HTTP; docs/API.md describes every path";
 const NAMESPACE: &str = "x-vault-namespace";
 /// Asked before a client knows any namespace, so answered in all of them.
 const ANY_NAMESPACE: [&str; 3] = ["sys/seal-status", "sys/leader", "sys/init"];
@@ -34,7 +39,22 @@ pub async fn entry(
     request: Request<HttpBody>,
 ) -> Response<HttpBody> {
     let namespace = request.headers().get(NAMESPACE).cloned();
-    let reply = route(vault, peer, request).await;
+    let caller = caller(vault, request.headers(), peer);
+    let (metrics, received) = (vault.metrics(), caller.received);
+    let ids = Arc::new(RequestIds {
+        request_id: caller.request_id.clone(),
+        trace_id: caller.trace_id.clone(),
+    });
+    let _under_way = metrics.flights.enter(Flight {
+        ids: ids.clone(),
+        client: caller.client,
+        method: method_name(request.method()),
+        path: request.uri().path().to_owned(),
+        since: received,
+    });
+    let reply = within(ids, route(vault, peer, caller, request)).await;
+    metrics.stages.total.observe(vault.clock().boot().saturating_since(received));
+    metrics.requests.count(reply.extra.asked.unwrap_or(NOT_ROUTED), reply.status.as_u16());
     let at = if reply.indexed { vault.opened().ok() } else { None };
     let mut response = reply.into_response(at.and_then(|opened| index::header(&opened)));
     if let Some(namespace) = namespace {
@@ -43,14 +63,121 @@ pub async fn entry(
     response
 }
 
-async fn route(vault: &Arc<Vault>, peer: Peer, request: Request<HttpBody>) -> Reply {
+/// As what requests are counted that came to no mount: refused before, or nobody's.
+const NOT_ROUTED: Asked = Asked { class: "none", class_place: 0, verb: "none", verb_place: 0 };
+/// Probes by the thousand are not to hide what else happens.
+const PROBE: Asked = Asked { class: "health", class_place: 1, ..NOT_ROUTED };
+
+fn asked(kind: EngineKind, verb: Verb) -> Asked {
+    Asked {
+        class: kind.type_name(),
+        class_place: kind as usize + 2,
+        verb: verb.operation().as_str(),
+        verb_place: verb as usize + 1,
+    }
+}
+
+fn method_name(method: &Method) -> Cow<'static, str> {
+    match *method {
+        Method::GET => "GET".into(),
+        Method::POST => "POST".into(),
+        Method::PUT => "PUT".into(),
+        Method::DELETE => "DELETE".into(),
+        Method::PATCH => "PATCH".into(),
+        Method::HEAD => "HEAD".into(),
+        _ => method.as_str().chars().take(16).collect::<String>().into(),
+    }
+}
+
+async fn route(
+    vault: &Arc<Vault>,
+    peer: Peer,
+    caller: Caller,
+    request: Request<HttpBody>,
+) -> Reply {
     let (parts, body) = request.into_parts();
-    let caller = caller(vault, &parts.headers, peer);
     let target = parts.uri.path();
+    let browser = cors::judge(vault, &parts.method, &parts.headers);
     // Health is counted, not recorded: probes come by the thousand and say nothing.
     if target == "/v1/sys/health" {
-        return system::health(vault, &parts.method, parts.uri.query());
+        let mut reply = system::health(vault, &parts.method, parts.uri.query());
+        reply.extra.asked = Some(PROBE);
+        if let Judgement::Allowed(headers) = browser {
+            reply.extra.headers.extend(headers);
+        }
+        return reply;
     }
+    let (limited, told) = rate_limit(vault, &caller, target);
+    if let Some(refusal) = limited {
+        let mut reply = refusal.record(vault, &caller, target).await;
+        reply.extra.headers.extend(told);
+        return reply;
+    }
+    let headers = match browser {
+        Judgement::Ordinary => Vec::new(),
+        Judgement::Allowed(headers) => headers,
+        Judgement::Preflight(headers) => return preflight(vault, &caller, target, headers).await,
+        Judgement::Refused => {
+            let error = VaultError::Forbidden("origin not allowed".into());
+            let refusal = Refusal::new(StatusCode::FORBIDDEN, error).operation("origin");
+            return refusal.record(vault, &caller, target).await;
+        }
+    };
+    let mut reply = dispatch(vault, peer, caller, parts, body).await;
+    reply.extra.headers.extend(headers.into_iter().chain(told));
+    reply
+}
+
+type Told = Vec<(HeaderName, HeaderValue)>;
+
+/// Before anything is read or believed (P25): the refusal of one request too many, and what
+/// answers tell of the limit.
+fn rate_limit(vault: &Vault, caller: &Caller, target: &str) -> (Option<Refusal>, Told) {
+    if !vault.has_rate_limits() {
+        return (None, Vec::new());
+    }
+    // What is no path falls under the limit of every path.
+    let raw = target.strip_prefix("/v1/").unwrap_or_default();
+    let path = RequestPath::parse(raw);
+    let path = path.as_ref().map_or("", RequestPath::as_str);
+    let Some(limited) = vault.rate_limit(caller.client, path) else { return (None, Vec::new()) };
+    let verdict = limited.verdict;
+    let mut told = Vec::new();
+    if limited.tell {
+        told.extend([
+            (HeaderName::from_static("x-ratelimit-limit"), verdict.limit.into()),
+            (HeaderName::from_static("x-ratelimit-remaining"), verdict.remaining.into()),
+            (HeaderName::from_static("x-ratelimit-reset"), verdict.reset_seconds.into()),
+        ]);
+    }
+    let refusal = (!verdict.allowed).then(|| {
+        let retry_after = Duration::from_secs(verdict.reset_seconds);
+        let error = VaultError::RateLimited { path: path.to_owned(), retry_after };
+        Refusal::new(StatusCode::TOO_MANY_REQUESTS, error).operation("limited")
+    });
+    (refusal, told)
+}
+
+/// A browser asks what a page may send; nothing is done and nobody has to say who he is.
+async fn preflight(vault: &Vault, caller: &Caller, target: &str, headers: Told) -> Reply {
+    match super::reply::settle(vault.answer_anyone(caller, "preflight", target).await) {
+        Ok(()) => {
+            let extra = Extra { headers, ..Extra::default() };
+            Reply { extra, ..Reply::text(StatusCode::OK, String::new()) }
+        }
+        Err(Stop::Reply(reply)) => reply,
+        Err(Stop::Bad(error)) => Reply::error(&error),
+    }
+}
+
+async fn dispatch(
+    vault: &Arc<Vault>,
+    peer: Peer,
+    caller: Caller,
+    parts: Parts,
+    body: HttpBody,
+) -> Reply {
+    let target = parts.uri.path();
     if target == "/.well-known/jwks.json" && parts.method == Method::GET {
         return system::jwks(vault, &caller).await;
     }
@@ -84,11 +211,13 @@ struct Refusal {
     /// Texts of the answer; `None` takes the error's own.
     texts: Option<Vec<String>>,
     error: VaultError,
+    /// What the log calls it.
+    operation: &'static str,
 }
 
 impl Refusal {
     fn new(status: StatusCode, error: VaultError) -> Self {
-        Self { status, texts: None, error }
+        Self { status, texts: None, error, operation: "malformed" }
     }
 
     fn bad(text: impl Into<String>) -> Self {
@@ -97,13 +226,17 @@ impl Refusal {
 
     /// No words: what clients get for a method that no route has.
     fn silent(status: StatusCode, error: VaultError) -> Self {
-        Self { status, texts: Some(Vec::new()), error }
+        Self { texts: Some(Vec::new()), ..Self::new(status, error) }
+    }
+
+    fn operation(self, operation: &'static str) -> Self {
+        Self { operation, ..self }
     }
 
     async fn record(self, vault: &Vault, caller: &Caller, target: &str) -> Reply {
-        let (status, texts) = (self.status, self.texts);
+        let (status, texts, operation) = (self.status, self.texts, self.operation);
         // The path as it came: it may be what is wrong with the request.
-        match released(vault.refuse(caller, "malformed", target, self.error).await) {
+        match released(vault.refuse(caller, operation, target, self.error).await) {
             Err(Stop::Reply(reply)) => reply,
             Ok(Err(error)) => match texts {
                 Some(texts) => {
@@ -249,7 +382,8 @@ async fn to_the_end(ctx: Ctx) -> Reply {
         Verb::Read | Verb::List | Verb::Scan if !changes => handle(ctx).await,
         _ => {
             // A panic (its permit has recorded `aborted`) is this request's alone.
-            tokio::spawn(handle(ctx))
+            let ids = current().unwrap_or_default();
+            tokio::spawn(within(ids, handle(ctx)))
                 .await
                 .unwrap_or_else(|error| Reply::error(&VaultError::Internal(error.to_string())))
         }
@@ -259,7 +393,17 @@ async fn to_the_end(ctx: Ctx) -> Reply {
 /// A request whose path and fields are in order.
 async fn handle(mut ctx: Ctx) -> Reply {
     let (reply, public) = answered(&mut ctx).await;
-    wrapping::wrapped(&ctx, public, reply).await
+    let mut reply = wrapping::wrapped(&ctx, public, reply).await;
+    reply.extra.asked = kind(&ctx).map(|kind| asked(kind, ctx.verb));
+    reply
+}
+
+/// The kind of mount that answers.
+fn kind(ctx: &Ctx) -> Option<EngineKind> {
+    match ctx.path.as_str().starts_with("sys/") {
+        true => Some(EngineKind::System),
+        false => ctx.mount.as_ref().map(|mount| mount.kind),
+    }
 }
 
 /// The answer as it is without wrapping, and whether its route needs no lease.
@@ -299,8 +443,8 @@ async fn answered(ctx: &mut Ctx) -> (Reply, bool) {
         _ if ctx.path.had_trailing_slash() && matches!(ctx.verb, Verb::Write | Verb::Patch) => {
             Err(Stop::Bad(VaultError::invalid(TRAILING_SLASH)))
         }
-        _ if ctx.verb == Verb::Read && ctx.query.has("help") => {
-            Err(Stop::Bad(VaultError::invalid(NO_HELP)))
+        (Some(found), _) if ctx.verb == Verb::Read && ctx.query.has("help") => {
+            help::answer(ctx, kind(ctx), found.route, &rest).await
         }
         (None, _) => Err(Stop::Bad(VaultError::UnsupportedPath)),
         (Some(_), None) => Err(Stop::Bad(VaultError::UnsupportedOperation)),

@@ -1,9 +1,10 @@
 //! Answers: the envelope, the headers every answer has, and the one status map.
 
 use axum::body::Body as HttpBody;
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
 use crate::audit::Unavailable;
+use crate::telemetry::Asked;
 use crate::vault::{Answer, Made, VaultError};
 use crate::wire::envelope::{Auth, Data, Envelope, errors_text, multi_error};
 use crate::wire::json::{BodyError, FieldError};
@@ -18,6 +19,19 @@ pub struct Reply {
     pub indexed: bool,
     /// What the answer hands over, to be taken back if it can't be wrapped as was asked.
     pub made: Option<Made>,
+    pub extra: Extra,
+}
+
+/// What few answers have.
+#[derive(Default)]
+pub struct Extra {
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Instead of JSON.
+    pub content_type: Option<HeaderValue>,
+    /// Instead of a body that is there as a whole.
+    pub stream: Option<HttpBody>,
+    /// As what the request is counted.
+    pub asked: Option<Asked>,
 }
 
 /// Why a handler did not come to its answer.
@@ -67,7 +81,14 @@ pub fn released<T>(answer: Answer<T>) -> Result<Result<T, VaultError>, Stop> {
 
 impl Reply {
     pub fn text(status: StatusCode, body: String) -> Self {
-        Self { status, body, retry_after_seconds: None, indexed: false, made: None }
+        Self {
+            status,
+            body,
+            retry_after_seconds: None,
+            indexed: false,
+            made: None,
+            extra: Extra::default(),
+        }
     }
 
     pub fn making(mut self, made: Made) -> Self {
@@ -135,6 +156,7 @@ impl Reply {
             VaultError::Contended | VaultError::Unavailable { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            VaultError::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             VaultError::Full => StatusCode::INSUFFICIENT_STORAGE,
             VaultError::Integrity | VaultError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
@@ -147,7 +169,8 @@ impl Reply {
             other => other.to_string(),
         };
         let retry_after_seconds = match error {
-            VaultError::Unavailable { retry_after, .. } => Some(retry_after.as_secs().max(1)),
+            VaultError::Unavailable { retry_after, .. }
+            | VaultError::RateLimited { retry_after, .. } => Some(retry_after.as_secs().max(1)),
             VaultError::Contended => Some(1),
             _ => None,
         };
@@ -157,11 +180,8 @@ impl Reply {
     /// The request could not be recorded: nothing is said but that.
     pub fn unaudited(unavailable: &Unavailable) -> Self {
         Self {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            body: errors_text(&[unavailable.to_string()]),
             retry_after_seconds: Some(1),
-            indexed: false,
-            made: None,
+            ..Self::text(StatusCode::SERVICE_UNAVAILABLE, errors_text(&[unavailable.to_string()]))
         }
     }
 
@@ -172,13 +192,18 @@ impl Reply {
     /// The HTTP answer. `index` is the state this node has seen.
     pub fn into_response(self, index: Option<HeaderValue>) -> Response<HttpBody> {
         let no_body = self.status == StatusCode::NO_CONTENT;
-        let mut response =
-            Response::new(if no_body { HttpBody::empty() } else { HttpBody::from(self.body) });
+        let body = match self.extra.stream {
+            Some(stream) => stream,
+            None if no_body => HttpBody::empty(),
+            None => HttpBody::from(self.body),
+        };
+        let mut response = Response::new(body);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         // Exactly this: some clients compare with `==`.
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let json = HeaderValue::from_static("application/json");
+        headers.insert(header::CONTENT_TYPE, self.extra.content_type.unwrap_or(json));
         headers.insert(
             header::STRICT_TRANSPORT_SECURITY,
             HeaderValue::from_static("max-age=31536000; includeSubDomains"),
@@ -189,6 +214,7 @@ impl Reply {
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        headers.extend(self.extra.headers);
         response
     }
 }

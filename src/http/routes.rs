@@ -38,6 +38,7 @@ pub struct Found {
     /// `None`: the path is known, the verb is not.
     pub handler: Option<Handler>,
     pub public: bool,
+    pub route: &'static Route,
 }
 
 macro_rules! routes {
@@ -84,7 +85,7 @@ pub fn find(table: &'static [Route], path: &str, verb: Verb) -> Option<Found> {
         let captured = fits(route.pattern, path)?;
         let handler = route.verbs.iter().find(|(v, _)| *v == verb).map(|(_, h)| *h);
         let folded = Some(folded(route.pattern, path)).filter(|f| f != path);
-        Some(Found { captured, folded, handler, public: route.public })
+        Some(Found { captured, folded, handler, public: route.public, route })
     })
 }
 

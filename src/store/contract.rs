@@ -36,7 +36,7 @@ fn embedded() -> Engine {
         cache_bytes: 4 << 20,
         snapshot_segments: 1,
         reserve_bytes: 0,
-        first_after: Revision(0),
+        ..Options::default()
     };
     let clock = Clock::manual(Timestamp::from_unix_seconds(1_800_000_000));
     let opened = Embedded::open(directory.path(), options, clock).unwrap();

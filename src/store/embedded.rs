@@ -66,6 +66,7 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::limits::{COMMIT_QUEUE_MAX, DISK_READS_MAX};
+use crate::telemetry::StoreMetrics;
 
 /// How an embedded store is run. Sizes in bytes.
 #[derive(Clone, Debug)]
@@ -83,6 +84,7 @@ pub struct Options {
     /// A new store's first commit gets the revision after this one (a migration starts above its
     /// source). An existing store ignores it.
     pub first_after: Revision,
+    pub metrics: StoreMetrics,
 }
 
 impl Default for Options {
@@ -94,6 +96,7 @@ impl Default for Options {
             snapshot_segments: 4,
             reserve_bytes: 128 << 20,
             first_after: Revision(0),
+            metrics: StoreMetrics::default(),
         }
     }
 }
@@ -254,6 +257,7 @@ impl Embedded {
             fold,
             overlay_bytes_max: options.overlay_bytes,
             reserve_bytes: options.reserve_bytes,
+            metrics: options.metrics,
         };
         let for_indexer = Arc::clone(&shared);
         let running = Running {

@@ -36,6 +36,9 @@ pub enum VaultError {
     /// Others kept changing the same thing; nothing happened.
     #[error("too many concurrent changes to the same record; nothing was changed, try again")]
     Contended,
+    /// Too many requests of one client; the text is the dialect's.
+    #[error("request path {path:?}: rate limit quota exceeded")]
+    RateLimited { path: String, retry_after: Duration },
     /// Gone or busy, and expected back: nothing was changed, or a retry is harmless.
     #[error("{reason}")]
     Unavailable { reason: String, retry_after: Duration },
@@ -78,6 +81,7 @@ impl VaultError {
             VaultError::UnsupportedOperation => "unsupported_operation",
             VaultError::Contended => "contended",
             VaultError::Unavailable { .. } => "unavailable",
+            VaultError::RateLimited { .. } => "rate_limited",
             VaultError::Full => "storage_full",
             VaultError::Integrity => "integrity",
             VaultError::Internal(_) => "internal",

@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::VaultError;
 use super::records::{PolicyRecord, mount_table, policy_leaf};
+use super::system_config::SystemConfig;
 use crate::access::{
     Acl, DEFAULT_POLICY_TEXT, Policy, PolicyName, TemplateValues, WRAPPING_POLICY_TEXT,
 };
@@ -20,6 +21,7 @@ use crate::jwt::{Expect, KeySet};
 use crate::keyguard::KeyRef;
 use crate::lease::{Cutoffs, Verified};
 use crate::mounts::{EngineKind, Mount, Plane, Resolved, Table};
+use crate::quota::Limiter;
 use crate::store::Revision;
 
 /// Verified leases kept warm; each costs about 2 KiB.
@@ -47,6 +49,8 @@ pub struct Opened {
     pub mounts: ArcSwap<Table>,
     pub policies: ArcSwap<Policies>,
     pub cutoffs: ArcSwap<Cutoffs>,
+    pub system_config: ArcSwap<SystemConfig>,
+    pub limiter: Limiter,
     /// Moves when any row or cutoff changes: a warm lease that passed this number needs no row.
     epoch: AtomicU64,
     pub(super) verified: Cache<[u8; 32], (u64, Arc<Verified>)>,
@@ -90,6 +94,8 @@ impl Opened {
             mounts: ArcSwap::default(),
             policies: ArcSwap::from_pointee(Policies { by_name: BTreeMap::new() }),
             cutoffs: ArcSwap::from_pointee(cutoffs),
+            system_config: ArcSwap::default(),
+            limiter: Limiter::default(),
             epoch: AtomicU64::new(1),
             verified: Cache::new(VERIFIED_MAX),
             acls: Cache::new(ACLS_MAX),
@@ -103,6 +109,8 @@ impl Opened {
         opened.reload_mounts().await?;
         opened.reload_policies().await?;
         opened.reload_cutoffs().await?;
+        opened.reload_system_config().await?;
+        opened.reload_quotas().await?;
         Ok(opened)
     }
 

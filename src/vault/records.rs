@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::approle::{AccessorRecord, RoleIdRecord};
+use super::system_config::SystemConfig;
 use crate::barrier::{Address, Kind, MountId, Record, kinds};
 use crate::engines::cubbyhole::{Cubbyhole, WrappedAnswer};
 use crate::engines::{kv, kv1};
@@ -12,6 +13,7 @@ use crate::identity::token_role::TokenRole;
 use crate::identity::userpass::{LockoutSlot, User};
 use crate::lease::{Accessor, Cutoff, Row};
 use crate::mounts;
+use crate::quota;
 
 /// The whole mount table is one record: a change of it is one guarded put.
 impl Record for mounts::Table {
@@ -32,6 +34,20 @@ pub struct PolicyRecord {
 impl Record for PolicyRecord {
     const KIND: Kind = kinds::POLICY;
     const SCHEMA: u8 = 1;
+}
+
+impl Record for SystemConfig {
+    const KIND: Kind = kinds::SYSTEM_CONFIG;
+    const SCHEMA: u8 = 1;
+}
+
+impl Record for quota::Rule {
+    const KIND: Kind = kinds::QUOTA;
+    const SCHEMA: u8 = 1;
+}
+
+pub fn system_config() -> Address {
+    Address::named(MountId::SYSTEM, "system-config")
 }
 
 pub fn mount_table() -> Address {

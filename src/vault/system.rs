@@ -25,6 +25,17 @@ impl Vault {
         turn.run(async { Ok(self.status()) }).await
     }
 
+    /// What everybody may be told and is on record all the same.
+    pub async fn answer_anyone(
+        &self,
+        caller: &Caller,
+        operation: &'static str,
+        path: &str,
+    ) -> Answer<()> {
+        let turn = self.admit_public(caller, operation, path, audit::Kind::Request, false)?;
+        turn.run(async { Ok(()) }).await
+    }
+
     /// The public keys that verify leases.
     pub async fn jwks(&self, caller: &Caller) -> Answer<Jwks> {
         let path = ".well-known/jwks.json";

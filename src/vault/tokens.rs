@@ -205,6 +205,7 @@ impl Vault {
         if granted.parent.is_some() {
             opened.bump_epoch();
         }
+        self.ports.metrics.leases.issued.inc();
         Ok(Issued { token, row: granted.row, ttl: granted.ttl, warnings: granted.warnings })
     }
 
@@ -291,6 +292,7 @@ impl Vault {
                 match self.commit(opened, unit).await {
                     Ok(_) => {
                         opened.bump_epoch();
+                        self.ports.metrics.leases.renewed.inc();
                         let (row, ttl, warnings) = (renewed.row, renewed.ttl, renewed.warnings);
                         return Ok(RenewedLease { row, ttl, warnings });
                     }
@@ -358,6 +360,7 @@ impl Vault {
                         drop(pending);
                     }
                     opened.bump_epoch();
+                    self.ports.metrics.leases.revoked.inc();
                     return Ok(());
                 }
                 Err(VaultError::Contended) => {}

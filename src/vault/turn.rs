@@ -12,10 +12,11 @@ use super::opened::Opened;
 use super::{Vault, VaultError};
 use crate::access::{Acl, Operation, Request};
 use crate::audit::{Decision, Draft, Kind, Outcome, Permit, Recorded, Unavailable, Who};
-use crate::clock::BootTime;
+use crate::clock::{BootTime, Clock};
 use crate::lease::{Accessor, Verified, is_wrapping};
 use crate::path::RequestPath;
 use crate::sensitive::SecretText;
+use crate::telemetry::Metrics;
 
 /// Every use case answers with this. The outer error means that nothing could be recorded, so
 /// nothing is said but that.
@@ -35,6 +36,20 @@ pub struct Caller {
     /// The answer is to be wrapped, for so long; policies are asked about it on every path.
     pub wrap_ttl: Option<Duration>,
     pub received: BootTime,
+}
+
+impl Caller {
+    /// The same caller, for work that goes on after the answer has begun.
+    pub fn again(&self) -> Self {
+        Self {
+            token: self.token.as_ref().map(|token| SecretText::new(token.expose().to_owned())),
+            client: self.client,
+            request_id: self.request_id.clone(),
+            trace_id: self.trace_id.clone(),
+            wrap_ttl: None,
+            received: self.received,
+        }
+    }
 }
 
 /// Fields of a request for the parameter rules of policies: made only when a rule may ask.
@@ -135,6 +150,23 @@ pub struct Session {
 pub struct Turn {
     permit: Permit,
     durable: bool,
+    timing: Timing,
+}
+
+/// How long the stages of a request take.
+struct Timing {
+    metrics: Arc<Metrics>,
+    clock: Clock,
+    /// The end of the stage before.
+    last: BootTime,
+}
+
+impl Timing {
+    /// The time since the stage before, which begins anew.
+    fn lap(&mut self) -> Duration {
+        let now = self.clock.boot();
+        now.saturating_since(std::mem::replace(&mut self.last, now))
+    }
 }
 
 impl Turn {
@@ -149,7 +181,9 @@ impl Turn {
         self.permit.identify(who);
     }
 
-    pub async fn close<T>(self, result: Result<T, VaultError>) -> Answer<T> {
+    pub async fn close<T>(mut self, result: Result<T, VaultError>) -> Answer<T> {
+        let acted = self.timing.lap();
+        self.timing.metrics.stages.act.observe(acted);
         let code = match &result {
             Ok(_) => "ok",
             Err(error) => {
@@ -161,11 +195,14 @@ impl Turn {
         };
         // The status of the answer is the dialect's business; the code says the same.
         let outcome = Outcome::new(0, code);
-        if self.durable {
+        let answer = if self.durable {
             self.permit.record_synced(outcome, result).await
         } else {
             self.permit.record(outcome, result)
-        }
+        };
+        let recorded = self.timing.lap();
+        self.timing.metrics.stages.record.observe(recorded);
+        answer
     }
 }
 
@@ -236,8 +273,7 @@ impl Vault {
         let wrapping = ask.wrapping.map(|a| a.to_string()).unwrap_or_default();
         draft.wrapping = &wrapping;
         let reserve = |draft: &Draft<'_>| -> Result<Turn, Unavailable> {
-            let permit = self.ports.audit.reserve(draft)?;
-            Ok(Turn { permit, durable: ask.durable || self.settings.audit_strict })
+            self.turn(draft, ask.durable || self.settings.audit_strict)
         };
         let session = match who {
             Ok(session) => session,
@@ -263,6 +299,16 @@ impl Vault {
         Ok((turn, if allowed { Ok(session) } else { Err(VaultError::Denied) }))
     }
 
+    /// Reserves: from here on the request is to have its entry.
+    fn turn(&self, draft: &Draft<'_>, durable: bool) -> Result<Turn, Unavailable> {
+        let permit = self.ports.audit.reserve(draft)?;
+        let (metrics, clock) = (self.ports.metrics.clone(), self.ports.clock.clone());
+        let mut timing = Timing { metrics, clock, last: draft.started };
+        let admitted = timing.lap();
+        timing.metrics.stages.admit.observe(admitted);
+        Ok(Turn { permit, durable, timing })
+    }
+
     /// Identify, decide, reserve: the whole way in for an ordinary request.
     pub async fn admit(&self, caller: &Caller, ask: Ask<'_>) -> Admitted {
         let who = self.identify(caller).await;
@@ -278,8 +324,8 @@ impl Vault {
         kind: Kind,
         durable: bool,
     ) -> Result<Turn, Unavailable> {
-        let permit = self.ports.audit.reserve(&draft(caller, operation, path, kind))?;
-        Ok(Turn { permit, durable: durable || self.settings.audit_strict })
+        let draft = draft(caller, operation, path, kind);
+        self.turn(&draft, durable || self.settings.audit_strict)
     }
 
     /// The way in for work on a wrapping token for which the token itself, or the answer to be
@@ -301,7 +347,7 @@ impl Vault {
             draft.who.display = &held.row.attribution.display_name;
         }
         draft.wrapping = wrapping;
-        Ok(Turn { permit: self.ports.audit.reserve(&draft)?, durable: true })
+        self.turn(&draft, true)
     }
 
     /// Records a request that was refused before any use case: malformed, unknown route. `path` is
@@ -315,8 +361,7 @@ impl Vault {
     ) -> Answer<()> {
         let mut draft = draft(caller, operation, path, Kind::Request);
         draft.decision = Decision::Deny;
-        let permit = self.ports.audit.reserve(&draft)?;
-        Turn { permit, durable: false }.close(Err(error)).await
+        self.turn(&draft, false)?.close(Err(error)).await
     }
 
     /// Records a request of someone whose lease holds but whose path nobody answers; those without

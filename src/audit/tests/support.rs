@@ -66,7 +66,8 @@ impl Fixture {
     }
 
     pub fn open(&self) -> Arc<Audit> {
-        let config = AuditConfig { dir: self.path().to_owned(), segment_bytes: self.segment_bytes };
+        let config =
+            AuditConfig { segment_bytes: self.segment_bytes, ..AuditConfig::new(self.path()) };
         let disk: Arc<dyn Medium> = self.disk.clone();
         Audit::open_on(disk, config, self.clock.clone(), &Random::system()).unwrap()
     }

@@ -1,7 +1,10 @@
 //! What is answered below `sys/`.
 
 use super::{Route, Verb, routes};
-use crate::http::{lease, mount, policy, system, token, userpass, wrapping};
+use crate::http::{
+    cors, lease, mount, observing, operations, policy, quota, system, token, tools, userpass,
+    wrapping,
+};
 
 pub const TABLE: &[Route] = routes! {
     public "seal-status" { Read => system::seal_status }
@@ -58,4 +61,73 @@ pub const TABLE: &[Route] = routes! {
     lease "revoke" { Write => lease::revoke }
     lease "revoke/*lease" { Write => lease::revoke }
     lease "revoke-prefix/*prefix" { Write => lease::revoke_prefix }
+    lease "metrics" { Read => observing::metrics }
+    lease "in-flight-req" { Read => observing::in_flight }
+    lease "host-info" { Read => observing::host_info }
+    lease "monitor" { Read => observing::monitor }
+    lease "loggers" {
+        Read => observing::loggers, Write => observing::level_write,
+        Delete => observing::level_reset,
+    }
+    lease "loggers/:name" {
+        Read => observing::logger, Write => observing::level_write,
+        Delete => observing::level_reset,
+    }
+    lease "tools/random" { Write => tools::random }
+    lease "tools/random/:bytes" { Write => tools::random }
+    lease "tools/random/:source/:bytes" { Write => tools::random }
+    lease "tools/hash" { Write => tools::hash }
+    lease "tools/hash/:algorithm" { Write => tools::hash }
+    lease "config/cors" { Read => cors::read, Write => cors::write, Delete => cors::delete }
+    lease "config/ui/headers" { List => operations::no_ui_header }
+    lease "config/ui/headers/:header" {
+        Read => operations::no_ui_header, Write => operations::ui_header_write,
+        Delete => operations::nothing_to_delete,
+    }
+    lease "config/auditing/request-headers" { Read => operations::audit_headers }
+    lease "config/auditing/request-headers/:header" {
+        Read => operations::audit_header, Write => operations::audit_header_write,
+        Delete => operations::nothing_to_delete,
+    }
+    lease "quotas/config" { Read => quota::config_read, Write => quota::config_write }
+    lease "quotas/rate-limit" { List => quota::list }
+    lease "quotas/rate-limit/:quota" {
+        Read => quota::read, Write => quota::write, Delete => quota::delete,
+    }
+    lease "key-status" { Read => operations::key_status }
+    lease "ha-status" { Read => operations::ha_status }
+    lease "version-history" { List => operations::version_history }
+    lease "internal/counters/requests" { Read => operations::counters_removed }
+    lease "internal/ui/namespaces" { Read => operations::ui_namespaces }
+    lease "namespaces" { List => operations::no_namespaces, Scan => operations::no_namespaces }
+    lease "namespaces/:namespace" {
+        Read => operations::no_namespaces, Write => operations::namespace_write,
+        Patch => operations::no_namespaces, Delete => operations::namespace_delete,
+    }
+    lease "plugins/catalog" { Read => operations::catalog }
+    lease "plugins/catalog/:plane" { List => operations::catalog_list }
+    lease "plugins/catalog/:plane/:plugin" {
+        Read => operations::catalog_read, Write => operations::catalog_write,
+        Delete => operations::catalog_write,
+    }
+    lease "audit" { Read => operations::audit_list }
+    lease "audit/*sink" { Write => operations::audit_write, Delete => operations::audit_delete }
+    lease "audit-hash/*sink" { Write => operations::audit_hash }
+    lease "rotate" { Write => operations::not_yet }
+    lease "rotate/*ceremony" {
+        Read => operations::not_yet, Write => operations::not_yet, Delete => operations::not_yet,
+    }
+    lease "rekey/*ceremony" {
+        Read => operations::not_yet, Write => operations::not_yet, Delete => operations::not_yet,
+    }
+    lease "rekey-recovery-key/*ceremony" {
+        Read => operations::not_yet, Write => operations::not_yet, Delete => operations::not_yet,
+    }
+    lease "generate-root/*ceremony" {
+        Read => operations::not_yet, Write => operations::not_yet, Delete => operations::not_yet,
+    }
+    lease "generate-root-token/*ceremony" {
+        Read => operations::not_yet, Write => operations::not_yet, Delete => operations::not_yet,
+    }
+    lease "step-down" { Write => operations::step_down }
 };

@@ -18,6 +18,7 @@ use super::overlay::{Layer, Lookup};
 use super::recent::Recent;
 use crate::clock::Clock;
 use crate::limits::{COMMIT_GROUP_BYTES_MAX, COMMIT_GROUP_MAX};
+use crate::telemetry::StoreMetrics;
 
 /// A commit that waits, and where its outcome goes.
 pub(super) struct Request {
@@ -40,6 +41,7 @@ pub(super) struct Committer {
     /// Free bytes below which commits are refused: the index and the fold must never be the ones
     /// that find the disk full.
     pub reserve_bytes: u64,
+    pub metrics: StoreMetrics,
 }
 
 /// What was decided about a request, valid if its group becomes durable.
@@ -76,6 +78,7 @@ impl Committer {
 
     fn process(&mut self, group: Vec<Request>) {
         if let Err(refusal) = self.admit() {
+            self.metrics.refused.inc_by(group.len() as u64);
             return answer_all(group, &refusal);
         }
         let mut pending = Layer::default();
@@ -109,13 +112,17 @@ impl Committer {
         if !appended.is_empty()
             && let Err(refusal) = self.make_durable(&group, &appended)
         {
+            self.metrics.refused.inc_by(group.len() as u64);
             return answer_all(group, &refusal);
         }
         self.publish(&group, &appended, pending);
         for (request, verdict) in group.into_iter().zip(verdicts) {
             let outcome = match verdict {
                 Verdict::Happens(revision) => Ok(revision),
-                Verdict::Conflict { guard } => Err(CommitError::Conflict { guard }),
+                Verdict::Conflict { guard } => {
+                    self.metrics.conflicts.inc();
+                    Err(CommitError::Conflict { guard })
+                }
             };
             // A caller that went away has its commit all the same.
             let _ = request.answer.send(outcome);
@@ -149,8 +156,15 @@ impl Committer {
     fn make_durable(&mut self, group: &[Request], appended: &[usize]) -> Result<(), CommitError> {
         let segments = self.shared.catalog.lock().segments.len();
         let commits = appended.iter().map(|i| &group[*i].commit);
-        match self.journal.append(commits, self.clock.now()) {
+        let bytes: usize = commits.clone().map(admission::size).sum();
+        let began = self.clock.boot();
+        let appending = self.journal.append(commits, self.clock.now());
+        self.metrics.sync_seconds.observe(self.clock.boot().saturating_since(began));
+        match appending {
             Ok(()) => {
+                self.metrics.commits.inc_by(appended.len() as u64);
+                self.metrics.bytes.inc_by(bytes as u64);
+                self.metrics.group.count(appended.len() as u64);
                 self.shared.health.has_room();
                 if self.shared.catalog.lock().segments.len() != segments {
                     let _ = self.fold.try_send(());
@@ -175,7 +189,12 @@ impl Committer {
         if appended.is_empty() {
             return;
         }
-        self.shared.overlay.write().publish(pending, head);
+        let waiting = {
+            let mut overlay = self.shared.overlay.write();
+            overlay.publish(pending, head);
+            overlay.active_bytes()
+        };
+        self.metrics.overlay_bytes.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         let first = head.seq - appended.len() as u64 + 1;
         for (revision, i) in (first..).map(Revision).zip(appended) {
             let commit = &group[*i].commit;

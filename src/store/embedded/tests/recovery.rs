@@ -20,7 +20,7 @@ fn options() -> Options {
         cache_bytes: 4 << 20,
         snapshot_segments: 2,
         reserve_bytes: 0,
-        first_after: Revision(0),
+        ..Options::default()
     }
 }
 

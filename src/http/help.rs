@@ -1,0 +1,53 @@
+//! `?help=1`: what a path is and which verbs it has, from the route table itself.
+
+use axum::http::StatusCode;
+use serde_json::json;
+
+use super::reply::{Outcome, Reply, settle};
+use super::request::{Ctx, Verb};
+use super::routes::Route;
+use crate::mounts::EngineKind;
+use crate::vault::VaultError;
+use crate::wire::json::text;
+
+/// For those who have any right on the path: whoever has none does not learn what stands there.
+pub async fn answer(
+    ctx: &Ctx,
+    kind: Option<EngineKind>,
+    route: &'static Route,
+    rest: &str,
+) -> Outcome {
+    let path = ctx.path.as_str();
+    let answer = ctx.vault.operate(&ctx.caller, ctx.ask().for_anyone(), |session| {
+        let denied = |path: &str| session.acl.capabilities(path) == ["deny"];
+        match denied(path) && denied(&format!("{path}/")) {
+            true => Err(VaultError::Denied),
+            false => Ok(()),
+        }
+    });
+    settle(answer.await)?;
+    let shape = json!({ "help": described(kind, route, rest) });
+    Ok(Reply::text(StatusCode::OK, format!("{}\n", text(&shape))))
+}
+
+fn described(kind: Option<EngineKind>, route: &Route, rest: &str) -> String {
+    let mut out = format!(
+        "Request:        {rest}\nMatching Route: {}\n\nA path of the kind {}. docs/API.md describes \
+         its fields.\n\n## VERBS\n",
+        route.pattern,
+        kind.map_or("unknown", EngineKind::type_name),
+    );
+    for (verb, _) in route.verbs {
+        let (method, capability) = match verb {
+            Verb::Read => ("GET", "read"),
+            Verb::Write => ("POST, PUT", "update, or create where the thing is new"),
+            Verb::Patch => ("PATCH", "patch"),
+            Verb::Delete => ("DELETE", "delete"),
+            Verb::List => ("LIST", "list"),
+            Verb::Scan => ("SCAN", "scan"),
+        };
+        let needs = if route.public { "no token" } else { capability };
+        out.push_str(&format!("\n    {method}\n        needs: {needs}\n"));
+    }
+    out
+}
