@@ -15,14 +15,14 @@ use axum::http::{
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::cors::{self, Judgement};
-use super::reply::{Extra, Reply, Stop, body_refusal, released};
+use super::reply::{Counted, Reply, Stop, body_refusal, released};
 use super::request::{Ctx, Verb, header_text, token, trace_id};
 use super::serve::Peer;
 use super::{help, index, routes, system, wrapping};
 use crate::limits;
 use crate::mounts::EngineKind;
 use crate::path::RequestPath;
-use crate::telemetry::{Asked, Flight, RequestIds, current, within};
+use crate::telemetry::{Flight, RequestIds, current, within};
 use crate::vault::{Caller, Vault, VaultError};
 use crate::wire::duration::{format_short, parse_field};
 use crate::wire::json::Body;
@@ -54,27 +54,13 @@ pub async fn entry(
     });
     let reply = within(ids, route(vault, peer, caller, request)).await;
     metrics.stages.total.observe(vault.clock().boot().saturating_since(received));
-    metrics.requests.count(reply.extra.asked.unwrap_or(NOT_ROUTED), reply.status.as_u16());
+    metrics.requests.count(reply.counted.asked(), reply.status.as_u16());
     let at = if reply.indexed { vault.opened().ok() } else { None };
     let mut response = reply.into_response(at.and_then(|opened| index::header(&opened)));
     if let Some(namespace) = namespace {
         response.headers_mut().insert(NAMESPACE, namespace);
     }
     response
-}
-
-/// As what requests are counted that came to no mount: refused before, or nobody's.
-const NOT_ROUTED: Asked = Asked { class: "none", class_place: 0, verb: "none", verb_place: 0 };
-/// Probes by the thousand are not to hide what else happens.
-const PROBE: Asked = Asked { class: "health", class_place: 1, ..NOT_ROUTED };
-
-fn asked(kind: EngineKind, verb: Verb) -> Asked {
-    Asked {
-        class: kind.type_name(),
-        class_place: kind as usize + 2,
-        verb: verb.operation().as_str(),
-        verb_place: verb as usize + 1,
-    }
 }
 
 fn method_name(method: &Method) -> Cow<'static, str> {
@@ -101,16 +87,16 @@ async fn route(
     // Health is counted, not recorded: probes come by the thousand and say nothing.
     if target == "/v1/sys/health" {
         let mut reply = system::health(vault, &parts.method, parts.uri.query());
-        reply.extra.asked = Some(PROBE);
+        reply.counted = Counted::Probe;
         if let Judgement::Allowed(headers) = browser {
-            reply.extra.headers.extend(headers);
+            reply.tell(headers);
         }
         return reply;
     }
     let (limited, told) = rate_limit(vault, &caller, target);
     if let Some(refusal) = limited {
         let mut reply = refusal.record(vault, &caller, target).await;
-        reply.extra.headers.extend(told);
+        reply.tell(told);
         return reply;
     }
     let headers = match browser {
@@ -124,7 +110,7 @@ async fn route(
         }
     };
     let mut reply = dispatch(vault, peer, caller, parts, body).await;
-    reply.extra.headers.extend(headers.into_iter().chain(told));
+    reply.tell(headers.into_iter().chain(told));
     reply
 }
 
@@ -162,8 +148,9 @@ fn rate_limit(vault: &Vault, caller: &Caller, target: &str) -> (Option<Refusal>,
 async fn preflight(vault: &Vault, caller: &Caller, target: &str, headers: Told) -> Reply {
     match super::reply::settle(vault.answer_anyone(caller, "preflight", target).await) {
         Ok(()) => {
-            let extra = Extra { headers, ..Extra::default() };
-            Reply { extra, ..Reply::text(StatusCode::OK, String::new()) }
+            let mut reply = Reply::text(StatusCode::OK, String::new());
+            reply.tell(headers);
+            reply
         }
         Err(Stop::Reply(reply)) => reply,
         Err(Stop::Bad(error)) => Reply::error(&error),
@@ -394,7 +381,9 @@ async fn to_the_end(ctx: Ctx) -> Reply {
 async fn handle(mut ctx: Ctx) -> Reply {
     let (reply, public) = answered(&mut ctx).await;
     let mut reply = wrapping::wrapped(&ctx, public, reply).await;
-    reply.extra.asked = kind(&ctx).map(|kind| asked(kind, ctx.verb));
+    if let Some(kind) = kind(&ctx) {
+        reply.counted = Counted::Mount(kind, ctx.verb);
+    }
     reply
 }
 

@@ -25,7 +25,7 @@ pub async fn metrics(ctx: &Ctx) -> Outcome {
     let body = settle(ctx.vault.metrics_text(&ctx.caller, ctx.ask()).await)?;
     let content_type = Some(HeaderValue::from_static(PROMETHEUS));
     let extra = Extra { content_type, ..Extra::default() };
-    Ok(Reply { extra, ..Reply::text(StatusCode::OK, body) })
+    Ok(Reply { extra: Some(Box::new(extra)), ..Reply::text(StatusCode::OK, body) })
 }
 
 /// Paths of other people's requests: with `sudo` only.
@@ -186,7 +186,7 @@ pub async fn monitor(ctx: &Ctx) -> Outcome {
         content_type: Some(content_type),
         ..Extra::default()
     };
-    Ok(Reply { extra, ..Reply::text(StatusCode::OK, String::new()) })
+    Ok(Reply { extra: Some(Box::new(extra)), ..Reply::text(StatusCode::OK, String::new()) })
 }
 
 /// A body that is written as lines come.

@@ -76,7 +76,7 @@ pub async fn no_namespaces(ctx: &Ctx) -> Outcome {
 }
 
 pub async fn ui_namespaces(ctx: &Ctx) -> Outcome {
-    settle(ctx.vault.operate(&ctx.caller, ctx.ask().for_anyone(), |_| Ok(())).await)?;
+    allowed(ctx).await?;
     Ok(Reply::shape(&ctx.caller.request_id, &json!({})))
 }
 

@@ -3,7 +3,9 @@
 use axum::body::Body as HttpBody;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
+use super::request::Verb;
 use crate::audit::Unavailable;
+use crate::mounts::EngineKind;
 use crate::telemetry::Asked;
 use crate::vault::{Answer, Made, VaultError};
 use crate::wire::envelope::{Auth, Data, Envelope, errors_text, multi_error};
@@ -19,7 +21,35 @@ pub struct Reply {
     pub indexed: bool,
     /// What the answer hands over, to be taken back if it can't be wrapped as was asked.
     pub made: Option<Made>,
-    pub extra: Extra,
+    pub extra: Option<Box<Extra>>,
+    pub counted: Counted,
+}
+
+/// As what a request is counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Counted {
+    /// Refused before it came to a mount, or nobody's.
+    #[default]
+    NotRouted,
+    /// By the thousand; not to hide what else happens.
+    Probe,
+    Mount(EngineKind, Verb),
+}
+
+impl Counted {
+    pub fn asked(self) -> Asked {
+        let none = Asked { class: "none", class_place: 0, verb: "none", verb_place: 0 };
+        match self {
+            Counted::NotRouted => none,
+            Counted::Probe => Asked { class: "health", class_place: 1, ..none },
+            Counted::Mount(kind, verb) => Asked {
+                class: kind.type_name(),
+                class_place: kind as usize + 2,
+                verb: verb.operation().as_str(),
+                verb_place: verb as usize + 1,
+            },
+        }
+    }
 }
 
 /// What few answers have.
@@ -30,8 +60,6 @@ pub struct Extra {
     pub content_type: Option<HeaderValue>,
     /// Instead of a body that is there as a whole.
     pub stream: Option<HttpBody>,
-    /// As what the request is counted.
-    pub asked: Option<Asked>,
 }
 
 /// Why a handler did not come to its answer.
@@ -87,7 +115,8 @@ impl Reply {
             retry_after_seconds: None,
             indexed: false,
             made: None,
-            extra: Extra::default(),
+            extra: None,
+            counted: Counted::NotRouted,
         }
     }
 
@@ -134,6 +163,13 @@ impl Reply {
             return Self::empty();
         }
         Self::envelope(&Envelope::new(request_id).warn(warnings))
+    }
+
+    pub fn tell(&mut self, headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>) {
+        let mut headers = headers.into_iter().peekable();
+        if headers.peek().is_some() {
+            self.extra.get_or_insert_default().headers.extend(headers);
+        }
     }
 
     pub fn with_status(mut self, status: StatusCode) -> Self {
@@ -192,7 +228,8 @@ impl Reply {
     /// The HTTP answer. `index` is the state this node has seen.
     pub fn into_response(self, index: Option<HeaderValue>) -> Response<HttpBody> {
         let no_body = self.status == StatusCode::NO_CONTENT;
-        let body = match self.extra.stream {
+        let extra = self.extra.map_or_else(Extra::default, |extra| *extra);
+        let body = match extra.stream {
             Some(stream) => stream,
             None if no_body => HttpBody::empty(),
             None => HttpBody::from(self.body),
@@ -203,7 +240,7 @@ impl Reply {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         // Exactly this: some clients compare with `==`.
         let json = HeaderValue::from_static("application/json");
-        headers.insert(header::CONTENT_TYPE, self.extra.content_type.unwrap_or(json));
+        headers.insert(header::CONTENT_TYPE, extra.content_type.unwrap_or(json));
         headers.insert(
             header::STRICT_TRANSPORT_SECURITY,
             HeaderValue::from_static("max-age=31536000; includeSubDomains"),
@@ -214,7 +251,7 @@ impl Reply {
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        headers.extend(self.extra.headers);
+        headers.extend(extra.headers);
         response
     }
 }

@@ -23,6 +23,7 @@ mod hsm_faults;
 mod hvac;
 mod kv;
 mod mounts;
+mod operations;
 mod policy;
 mod properties;
 mod rights;
