@@ -80,19 +80,19 @@ pub async fn host_info(ctx: &Ctx) -> Outcome {
 }
 
 pub async fn loggers(ctx: &Ctx) -> Outcome {
-    let level = settle(level(ctx).await)?;
+    let answer = ctx.vault.operate(&ctx.caller, ctx.ask(), |_| Ok(ctx.vault.logs().level()));
+    let level = settle(answer.await)?;
     Ok(Reply::shape(&ctx.caller.request_id, &json!({ LOGGER: level })))
 }
 
 pub async fn logger(ctx: &Ctx) -> Outcome {
-    let level = settle(level(ctx).await)?;
     let known = ctx.capture(0) == LOGGER;
-    let shape = if known { json!({ LOGGER: level }) } else { json!({}) };
-    Ok(Reply::shape(&ctx.caller.request_id, &shape))
-}
-
-async fn level(ctx: &Ctx) -> crate::vault::Answer<&'static str> {
-    ctx.vault.operate(&ctx.caller, ctx.ask(), |_| Ok(ctx.vault.logs().level())).await
+    let answer = ctx.vault.operate(&ctx.caller, ctx.ask(), |_| match known {
+        true => Ok(ctx.vault.logs().level()),
+        false => Err(VaultError::NotFound),
+    });
+    let level = settle(answer.await)?;
+    Ok(Reply::shape(&ctx.caller.request_id, &json!({ LOGGER: level })))
 }
 
 /// Until a restart, or until it is reset. With `sudo`: a quiet log hides things.
