@@ -15,7 +15,7 @@ use crate::wire::kv::Keys;
 use crate::wire::sys::KeyStatus;
 
 /// Offered kinds of mounts, as the catalog lists them.
-const KINDS: [EngineKind; 2] = [EngineKind::Kv2, EngineKind::AppRole];
+const KINDS: [EngineKind; 3] = [EngineKind::Kv2, EngineKind::AppRole, EngineKind::Userpass];
 
 pub async fn key_status(ctx: &Ctx) -> Outcome {
     let status = settle(ctx.vault.key_status(&ctx.caller, ctx.ask()).await)?;

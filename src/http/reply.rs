@@ -42,6 +42,8 @@ impl Counted {
         match self {
             Counted::NotRouted => none,
             Counted::Probe => Asked { class: "health", class_place: 1, ..none },
+            // One series for what has one name.
+            Counted::Mount(EngineKind::Kv1, verb) => Counted::Mount(EngineKind::Kv2, verb).asked(),
             Counted::Mount(kind, verb) => Asked {
                 class: kind.type_name(),
                 class_place: kind as usize + 2,
