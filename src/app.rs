@@ -2,12 +2,17 @@
 //! order. The only module that sees everything.
 //!
 //! * `server`: from a configuration to a running vault; `dev`: from a directory to a server
+//! * `harden`: what the process takes from itself; `notify`: what it tells systemd; `reload`: what
+//!   changes while it runs
 //! * `doctor`, `audit`: commands that need no server
 
 mod audit;
 mod dev;
 mod doctor;
 mod files;
+mod harden;
+mod notify;
+mod reload;
 mod server;
 
 use std::process::ExitCode;

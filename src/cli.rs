@@ -93,6 +93,9 @@ pub struct DevArgs {
     /// Directory of the token, the data and the written configuration
     #[arg(long, value_name = "DIR", default_value = ".dev")]
     pub data: PathBuf,
+    /// Listen with TLS: makes an authority and a certificate in the data directory
+    #[arg(long)]
+    pub tls: bool,
     /// Where the root token is written [default: root-token in the data directory]
     #[arg(long, value_name = "FILE")]
     pub root_token_file: Option<PathBuf>,

@@ -7,23 +7,26 @@
 //!
 //! * `schema`: every section and key that exists
 //! * `section`: reads one section, with line numbers
+//! * `listener`: `[listener]`, its TLS and its limits
 //! * `duration`: "15m"
 //! * `error`: what can be wrong with a file
 
 mod duration;
 mod error;
+mod listener;
 mod schema;
 mod section;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 pub use duration::{format_duration, parse_duration};
 pub use error::ConfigError;
+pub use listener::{ClientAuth, Listener, ListenerLimits, Tls};
 use section::Document;
 
 use crate::limits;
@@ -44,13 +47,6 @@ pub struct Config {
     pub log: Log,
     pub metrics: Metrics,
     pub admin: Admin,
-}
-
-/// `[listener]`: where requests come in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listener {
-    /// Plain HTTP. Port 0 lets the operating system choose.
-    pub address: SocketAddr,
 }
 
 /// `[storage]`: the embedded store.
@@ -177,7 +173,7 @@ impl Config {
     ) -> Self {
         Self {
             cluster_name: "strongroom".into(),
-            listener: Listener { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8200)) },
+            listener: Listener::default(),
             hsm: Hsm {
                 module,
                 token_label,
@@ -231,8 +227,7 @@ impl Config {
         let top = document.top();
         set(&mut config.cluster_name, top.name("cluster_name", limits::CLUSTER_NAME_BYTES_MAX)?);
 
-        let listener = document.section("listener");
-        set(&mut config.listener.address, listener.address("address")?);
+        config.listener = Listener::read(&document.section("listener"))?;
 
         let audit = document.section("audit");
         set(&mut config.audit.directory, audit.path("directory")?);
@@ -305,7 +300,7 @@ impl Config {
         let number = |n: u32| toml::Value::Integer(n.into());
         let workers = i64::try_from(self.hsm.workers).unwrap_or(i64::MAX);
         let sections: [(&str, Vec<(&str, toml::Value)>); 10] = [
-            ("listener", vec![("address", text(&self.listener.address.to_string()))]),
+            ("listener", self.listener.keys()),
             (
                 "storage",
                 vec![
@@ -360,6 +355,28 @@ impl Config {
             }
         }
         out
+    }
+}
+
+impl Config {
+    /// The keys (`section.key`) in which `other` differs.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let keys = |config: &Self| -> BTreeMap<String, toml::Value> {
+            let table: toml::Table = config.to_toml().parse().unwrap_or_default();
+            let mut keys = BTreeMap::new();
+            for (name, value) in table {
+                match value {
+                    toml::Value::Table(section) => keys
+                        .extend(section.into_iter().map(|(key, v)| (format!("{name}.{key}"), v))),
+                    value => drop(keys.insert(name, value)),
+                }
+            }
+            keys
+        };
+        let (mine, theirs) = (keys(self), keys(other));
+        let all: BTreeSet<&String> = mine.keys().chain(theirs.keys()).collect();
+        let changed = all.into_iter().filter(|key| mine.get(*key) != theirs.get(*key));
+        changed.cloned().collect()
     }
 }
 

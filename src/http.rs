@@ -1,7 +1,8 @@
 //! The dialect: wire in, wire out, and the one status map. A handler is extract → call → respond;
 //! it decides nothing, and it can answer only with what was recorded.
 //!
-//! * `serve`: accept loops; `dispatch`: from a request to its handler; `routes`: the table
+//! * `serve`: accept loops; `entry`: the door; `intake`: what a request must be; `dispatch`: to its
+//!   handler; `routes`: the table
 //! * `request`: caller, verb, path, fields; `reply`: envelope and status map; `index`: which state
 //!   an answer stands on
 //! * one file a resource: `kv`, `kv1`, `cubbyhole`, `token`, `token_role`, `approle`, `userpass`,
@@ -12,8 +13,10 @@ mod approle;
 mod cors;
 mod cubbyhole;
 mod dispatch;
+mod entry;
 mod help;
 mod index;
+mod intake;
 mod kv;
 mod kv1;
 mod lease;
@@ -34,7 +37,7 @@ mod tools;
 mod userpass;
 mod wrapping;
 
-pub use serve::{admin, network};
+pub use serve::{Event, Gate, admin, network};
 
 /// The version that clients gate features on: a constant of the dialect, not ours.
 pub const DIALECT_VERSION: &str = "1.19.0";

@@ -37,6 +37,7 @@ pub mod vault;
 // Edges: the dialect towards clients, PKCS#11 towards the HSM.
 pub mod hsm;
 pub mod http;
+pub mod tls;
 pub mod wire;
 
 // The command line, and the composition root.

@@ -154,12 +154,55 @@ pub const LEASES_SCANNED_MAX: usize = 1_000_000;
 /// One audit entry, bytes.
 pub const AUDIT_ENTRY_BYTES_MAX: usize = 16 << 10;
 
-/// Open client connections.
-pub const CONNECTIONS_MAX: usize = 8_192;
-/// From the first byte of a request to the end of its headers; also the idle limit of keep-alive.
-pub const HEADER_DEADLINE: Duration = Duration::from_secs(60);
+/// Open client connections, where nothing else is configured.
+pub const CONNECTIONS_DEFAULT: u32 = 8_192;
+/// The same from one client address (of IPv6 one /64).
+pub const CONNECTIONS_PER_ADDRESS_DEFAULT: u32 = 1_024;
+/// Connections that may be configured.
+pub const CONNECTIONS_MAX: u32 = 65_536;
+/// Connections of the admin socket; more wait.
+pub const ADMIN_CONNECTIONS_MAX: usize = 64;
+/// Connections past the limit that are told so at the same time; more are closed without a word.
+pub const REFUSED_CONNECTIONS_MAX: usize = 64;
+/// Time and bytes for telling one of them.
+pub const REFUSAL_DEADLINE: Duration = Duration::from_secs(1);
+pub const REFUSAL_READ_MAX: usize = 64 << 10;
+/// Requests that are worked on at the same time, where nothing else is configured; one more is told
+/// to come again.
+pub const REQUESTS_DEFAULT: u32 = 1_024;
+/// Requests at the same time that may be configured.
+pub const REQUESTS_MAX: u32 = 65_536;
+/// From a connection to the end of its TLS handshake.
+pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+/// From the first byte of a request to the end of its headers.
+pub const HEADER_DEADLINE: Duration = Duration::from_secs(10);
 /// From the end of the headers to the end of the body.
 pub const BODY_DEADLINE: Duration = Duration::from_secs(30);
+/// For each `WRITE_STEP` of an answer that the client does not take.
+pub const WRITE_DEADLINE: Duration = Duration::from_secs(30);
+pub const WRITE_STEP: usize = 64 << 10;
+/// A connection without a request (keep-alive).
+pub const IDLE_DEADLINE: Duration = Duration::from_secs(60);
+/// Each of these deadlines may be configured up to this.
+pub const DEADLINE_MAX: Duration = Duration::from_secs(60 * 60);
+/// At stop, for a connection without a request to take its goodbye.
+pub const GOODBYE: Duration = Duration::from_millis(200);
+/// Between two log lines about connections that can't be accepted.
+pub const ACCEPT_LOG_INTERVAL: Duration = Duration::from_secs(10);
+/// How often files of certificates are looked at.
+pub const TLS_WATCH_INTERVAL: Duration = Duration::from_secs(5);
+/// A file of certificates or with a key, bytes.
+pub const PEM_BYTES_MAX: u64 = 4 << 20;
+/// Certificates in the listener's chain.
+pub const CERTIFICATE_CHAIN_MAX: usize = 10;
+/// The log warns of a certificate that ends within this …
+pub const CERTIFICATE_WARNING: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// … and health of one that ends within this.
+pub const CERTIFICATE_DEGRADED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Between two log lines about a certificate that ends soon.
+pub const CERTIFICATE_LOG_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+/// File descriptors beside those of connections: store, audit log, HSM's module.
+pub const DESCRIPTORS_RESERVED: u64 = 256;
 /// Header lines of one request.
 pub const HEADERS_MAX: usize = 64;
 /// Header bytes of one request (a lease of 8 KiB twice over, with room).

@@ -8,10 +8,12 @@ use std::process::Command;
 
 use super::{AppError, files};
 use crate::cli::DevArgs;
-use crate::config::{Config, LogLevel};
+use crate::clock::Clock;
+use crate::config::{ClientAuth, Config, LogLevel, Tls};
 use crate::hsm::{pin, softhsm};
 use crate::random::Random;
 use crate::sensitive::SecretText;
+use crate::tls;
 
 const TOKEN_LABEL: &str = "strongroom-dev";
 
@@ -32,7 +34,7 @@ const MODULE_VARIABLE: &str = "STRONGROOM_DEV_MODULE";
 pub fn run(args: &DevArgs) -> Result<(), AppError> {
     if !args.listen.ip().is_loopback() {
         return Err(AppError::new(format!(
-            "dev listens without TLS and so on loopback only, not on {}; use `strongroom server`",
+            "dev listens on loopback only, not on {}; use `strongroom server`",
             args.listen
         )));
     }
@@ -70,6 +72,18 @@ pub fn run(args: &DevArgs) -> Result<(), AppError> {
     config.audit.directory = directory.join("audit");
     config.hsm.dev = true;
     config.log.level = LogLevel::Info;
+    if args.tls {
+        let place = directory.join("tls");
+        files::private_directory(&place).map_err(|e| failed("create", &place, e))?;
+        tls::ensure(&place, args.listen.ip(), &Clock::system(), files::replace_private)
+            .map_err(|e| AppError::new(e.to_string()))?;
+        config.listener.tls = Some(Tls {
+            cert: place.join(tls::CERTIFICATE),
+            key: place.join(tls::KEY),
+            client_auth: ClientAuth::Off,
+            client_ca: None,
+        });
+    }
     files::replace_private(&path, config.to_toml().as_bytes())
         .map_err(|e| failed("write", &path, e))?;
     let token_file = std::path::absolute(match &args.root_token_file {

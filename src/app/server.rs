@@ -9,13 +9,14 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::{AppError, files};
+use super::reload::Reloader;
+use super::{AppError, files, harden, notify};
 use crate::audit::{Audit, AuditConfig};
 use crate::cli::ServerArgs;
 use crate::clock::Clock;
 use crate::config::{Config, LogFormat};
 use crate::hsm::{Hsm, HsmConfig, pin};
-use crate::http;
+use crate::http::{self, Gate};
 use crate::lease::TtlLimits;
 use crate::limits;
 use crate::mounts::EngineKind;
@@ -23,6 +24,7 @@ use crate::random::Random;
 use crate::sensitive::SecretText;
 use crate::store::embedded::{Embedded, Options, State};
 use crate::telemetry::{self, Logs, Metrics};
+use crate::tls::{AUTHORITY, Acceptor};
 use crate::vault::{Caller, Ports, Settings, Vault, VaultError};
 
 /// How long `dev` waits before asking again for an HSM that is not there at start.
@@ -30,8 +32,6 @@ const HSM_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Runs until a signal ends it.
 pub fn run(args: &ServerArgs) -> Result<(), AppError> {
-    // Everything this process makes is for its owner alone.
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let config = Config::load(&args.config).map_err(|e| AppError::new(e.to_string()))?;
     let format = match config.log.format {
         LogFormat::Text => telemetry::LogFormat::Text,
@@ -39,6 +39,12 @@ pub fn run(args: &ServerArgs) -> Result<(), AppError> {
     };
     let logs = Logs::new(config.log.level.as_str(), format, Clock::system());
     logs.install();
+    harden::always();
+    if args.dev_root_token_file.is_none() {
+        harden::check_places(&args.config, &config)?;
+        harden::strictly();
+    }
+    harden::descriptors(config.listener.limits.connections_max);
     // Where the kernel hands out huge pages unasked, an idle server of 20 MB would hold 70 MB.
     if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
         tracing::debug!(%error, "huge pages stay on; only memory is lost");
@@ -47,7 +53,7 @@ pub fn run(args: &ServerArgs) -> Result<(), AppError> {
         .enable_all()
         .build()
         .map_err(|e| AppError::new(format!("cannot start threads: {e}")))?;
-    runtime.block_on(serve(config, logs, args.dev_root_token_file.as_deref()))
+    runtime.block_on(serve(args, config, logs))
 }
 
 /// What runs, in the order it is shut down.
@@ -58,7 +64,11 @@ struct Parts {
     hsm: Arc<Hsm>,
 }
 
-async fn serve(config: Config, logs: Logs, dev_token_file: Option<&Path>) -> Result<(), AppError> {
+async fn serve(args: &ServerArgs, config: Config, logs: Logs) -> Result<(), AppError> {
+    let dev_token_file = args.dev_root_token_file.as_deref();
+    let clock = Clock::system();
+    // First: it needs nothing else, and a mistake here is the most likely one.
+    let gate = gate(&config, &clock)?;
     let parts = build(&config, logs.clone()).await?;
     let mut opened = parts.vault.open().await;
     if dev_token_file.is_some() {
@@ -86,22 +96,32 @@ async fn serve(config: Config, logs: Logs, dev_token_file: Option<&Path>) -> Res
     let bound = listener.local_addr().map_err(|e| AppError::new(e.to_string()))?;
     let admin = admin_socket(&config.admin.socket)?;
     announce(&config, bound, dev_token_file);
+    notify::ready();
 
     let (stop, stopping) = watch::channel(false);
-    let network = tokio::spawn(http::network(listener, parts.vault.clone(), stopping.clone()));
-    let admin = tokio::spawn(http::admin(admin, parts.vault.clone(), stopping));
+    let vault = parts.vault.clone();
+    let network =
+        tokio::spawn(http::network(listener, gate.clone(), vault.clone(), stopping.clone()));
+    let admin = tokio::spawn(http::admin(admin, gate.clone(), vault, stopping));
+    let admin_path = config.admin.socket.clone();
+    let file = args.config.clone();
+    let reloader =
+        Reloader { file, running: config, gate, logs: logs.clone(), clock, warned: None };
+    let reloader = tokio::spawn(reloader.watch());
     let supervisor = tokio::spawn(parts.vault.clone().supervise());
     let failure = tokio::select! {
         () = signalled() => None,
         reason = parts.store.failed() => Some(reason),
     };
     tracing::info!("stopping: requests under way are finished first");
+    notify::stopping();
     let _ = stop.send(true);
     logs.end_watching();
     let _ = network.await;
     let _ = admin.await;
     supervisor.abort();
-    let _ = std::fs::remove_file(&config.admin.socket);
+    reloader.abort();
+    let _ = std::fs::remove_file(&admin_path);
     shut_down(parts).await;
     match failure {
         None => Ok(()),
@@ -109,6 +129,30 @@ async fn serve(config: Config, logs: Logs, dev_token_file: Option<&Path>) -> Res
             "the store failed and took no more writes: {reason}; start again to recover"
         ))),
     }
+}
+
+/// The listener's door, with its certificate where it has one.
+fn gate(config: &Config, clock: &Clock) -> Result<Arc<Gate>, AppError> {
+    let listener = &config.listener;
+    let tls = match &listener.tls {
+        None => {
+            if !listener.address.ip().is_loopback() {
+                tracing::warn!(
+                    address = %listener.address,
+                    "listening without TLS where other machines can connect: they see every token \
+                     and secret, unless something else encrypts"
+                );
+            }
+            None
+        }
+        Some(files) => {
+            let tls = Acceptor::open(files.clone(), clock.clone())
+                .map_err(|e| AppError::new(format!("the listener's certificate: {e}")))?;
+            tracing::info!(ends = %tls.ends().rfc3339(), "the listener has a certificate");
+            Some(Arc::new(tls))
+        }
+    };
+    Ok(Gate::new(listener.limits.clone(), tls))
 }
 
 async fn build(config: &Config, logs: Logs) -> Result<Parts, AppError> {
@@ -220,6 +264,7 @@ async fn prepare_dev(
     let caller = Caller {
         token: None,
         client: None,
+        certificate: None,
         request_id: vault.random().uuid(),
         trace_id: String::new(),
         wrap_ttl: None,
@@ -270,14 +315,21 @@ fn admin_socket(path: &Path) -> Result<UnixListener, AppError> {
 
 /// On standard output, for people and for scripts; never a token.
 fn announce(config: &Config, bound: std::net::SocketAddr, dev_token_file: Option<&Path>) {
-    let mut text = format!("listening on http://{bound}\n");
+    let scheme = if config.listener.tls.is_some() { "https" } else { "http" };
+    let mut text = format!("listening on {scheme}://{bound}\n");
     if let Some(file) = dev_token_file {
         let file = file.display();
         let program = std::env::current_exe()
             .map_or_else(|_| "strongroom".to_owned(), |path| path.display().to_string());
+        // `dev` puts its authority beside the certificate.
+        let trust = config.listener.tls.as_ref().map_or_else(String::new, |tls| {
+            let authority = tls.cert.with_file_name(AUTHORITY);
+            let path = authority.display();
+            format!("  export STRONGROOM_CACERT='{path}' VAULT_CACERT='{path}'\n")
+        });
         text.push_str(&format!(
-            "root token in {file}\ndata in {}\naudit log in {}\n\nTry:\n  \
-             export VAULT_ADDR=http://{bound} VAULT_TOKEN=\"$(cat '{file}')\"\n  \
+            "root token in {file}\ndata in {}\naudit log in {}\n\nTry:\n{trust}  \
+             export VAULT_ADDR={scheme}://{bound} VAULT_TOKEN=\"$(cat '{file}')\"\n  \
              {program} kv put secret/hello name=world\n  \
              {program} kv get secret/hello\n",
             config.storage.directory.display(),

@@ -1,6 +1,6 @@
-//! A thin HTTP/1.1 client: one connection a call, over TCP or a Unix socket, with deadlines and a
-//! bound on what it reads. Follows no redirects: a token goes only where it was told to go.
-//! No TLS: an https address is refused, never downgraded.
+//! A thin HTTP/1.1 client: one connection a call, over TLS, TCP or a Unix socket, with deadlines and
+//! a bound on what it reads. Follows no redirects: a token goes only where it was told to go. An
+//! https address is never downgraded.
 
 mod answer;
 
@@ -21,6 +21,7 @@ pub use answer::{Answer, Object, text_of};
 use super::error::CliError;
 use crate::limits;
 use crate::sensitive::SecretText;
+use crate::tls::{Connector, Trust};
 
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
@@ -29,6 +30,7 @@ const MERGE_PATCH: &str = "application/merge-patch+json";
 pub struct Client {
     address: String,
     target: Target,
+    trust: Trust,
     token: Option<SecretText>,
     namespace: Option<String>,
     wrap_ttl: Option<String>,
@@ -38,26 +40,32 @@ pub struct Client {
 enum Target {
     /// Host as a name, an IPv4 address or an IPv6 address in brackets; port.
     Tcp(String, u16),
+    Tls(String, u16),
     Unix(PathBuf),
 }
 
 impl Client {
-    /// `address` is `http://HOST[:PORT]` or `unix:///PATH`.
+    /// `address` is `https://HOST[:PORT]`, `http://HOST[:PORT]` or `unix:///PATH`.
     pub fn new(address: &str) -> Result<Self, CliError> {
         let target = target(address).ok_or_else(|| {
             CliError::usage(format!(
-                "the address {address:?} is not of the form http://HOST:PORT or unix:///PATH\
-                 {}; set --address or STRONGROOM_ADDR",
-                if address.starts_with("https:") { " (this client has no TLS)" } else { "" }
+                "the address {address:?} is not of the form https://HOST:PORT, http://HOST:PORT or \
+                 unix:///PATH; set --address or STRONGROOM_ADDR"
             ))
         })?;
         Ok(Self {
             address: address.to_owned(),
             target,
+            trust: Trust::default(),
             token: None,
             namespace: None,
             wrap_ttl: None,
         })
+    }
+
+    /// Whom it trusts where the address is https, and who it is itself.
+    pub fn with_trust(self, trust: Trust) -> Self {
+        Self { trust, ..self }
     }
 
     pub fn with_token(self, token: Option<SecretText>) -> Self {
@@ -142,7 +150,7 @@ impl Client {
     ) -> Result<Request<Full<Bytes>>, CliError> {
         let wrong = |e: hyper::http::Error| CliError::usage(format!("the path is unusable: {e}"));
         let host = match &self.target {
-            Target::Tcp(host, port) => format!("{host}:{port}"),
+            Target::Tcp(host, port) | Target::Tls(host, port) => format!("{host}:{port}"),
             Target::Unix(_) => "localhost".into(),
         };
         let mut uri = format!("/v1/{}", encode_path(path));
@@ -179,11 +187,14 @@ impl Client {
     /// The reason for a failure as text: whatever it is, the person's next step is the same.
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), String> {
         match &self.target {
-            Target::Tcp(host, port) => {
-                let host = host.trim_matches(['[', ']']);
-                let stream = connected(TcpStream::connect((host, *port))).await?;
-                // One small request: it should leave at once. Where this fails, it leaves later.
-                let _ = stream.set_nodelay(true);
+            Target::Tcp(host, port) => exchange(tcp(bare(host), *port).await?, request).await,
+            Target::Tls(host, port) => {
+                let host = bare(host);
+                let connector = Connector::new(&self.trust, host).map_err(|e| e.to_string())?;
+                let stream = tcp(host, *port).await?;
+                let stream = connected(connector.connect(stream)).await.map_err(|e| {
+                    format!("{e} (who must be trusted: --ca-cert FILE or STRONGROOM_CACERT)")
+                })?;
                 exchange(stream, request).await
             }
             Target::Unix(path) => {
@@ -191,6 +202,18 @@ impl Client {
             }
         }
     }
+}
+
+/// An IPv6 address without its brackets.
+fn bare(host: &str) -> &str {
+    host.trim_matches(['[', ']'])
+}
+
+async fn tcp(host: &str, port: u16) -> Result<TcpStream, String> {
+    let stream = connected(TcpStream::connect((host, port))).await?;
+    // One small request: it should leave at once. Where this fails, it leaves later.
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
 }
 
 async fn connected<S>(connecting: impl Future<Output = std::io::Result<S>>) -> Result<S, String> {
@@ -221,11 +244,18 @@ fn target(address: &str) -> Option<Target> {
         return path.starts_with('/').then(|| Target::Unix(path.into()));
     }
     let uri: Uri = address.parse().ok()?;
-    let plain = uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/");
     let authority = uri.authority()?;
     // User information in an address would be a password on a command line.
-    let usable = plain && uri.query().is_none() && !authority.as_str().contains('@');
-    usable.then(|| Target::Tcp(authority.host().to_owned(), authority.port_u16().unwrap_or(80)))
+    if !matches!(uri.path(), "" | "/") || uri.query().is_some() || authority.as_str().contains('@')
+    {
+        return None;
+    }
+    let (host, port) = (authority.host().to_owned(), authority.port_u16());
+    match uri.scheme_str()? {
+        "http" => Some(Target::Tcp(host, port.unwrap_or(80))),
+        "https" => Some(Target::Tls(host, port.unwrap_or(443))),
+        _ => None,
+    }
 }
 
 fn encoded(body: &impl Serialize) -> Result<Bytes, CliError> {

@@ -11,6 +11,7 @@ use clap::Args;
 use super::client::Client;
 use super::error::CliError;
 use crate::sensitive::SecretText;
+use crate::tls::Trust;
 
 const PREFIXES: [&str; 3] = ["STRONGROOM_", "BAO_", "VAULT_"];
 const ADDRESS_DEFAULT: &str = "http://127.0.0.1:8200";
@@ -18,7 +19,7 @@ const ADDRESS_DEFAULT: &str = "http://127.0.0.1:8200";
 /// How to reach the server. There is no flag for a token: other processes can see flags.
 #[derive(Debug, Default, Args)]
 pub struct Connection {
-    /// Where the server is: http://HOST:PORT or unix:///PATH [env: STRONGROOM_ADDR, BAO_ADDR,
+    /// Where the server is: https://HOST:PORT, http://HOST:PORT or unix:///PATH [env: STRONGROOM_ADDR, BAO_ADDR,
     /// VAULT_ADDR; default: http://127.0.0.1:8200]
     #[arg(long, value_name = "URL")]
     pub address: Option<String>,
@@ -33,6 +34,24 @@ pub struct Connection {
     /// STRONGROOM_WRAP_TTL, BAO_WRAP_TTL, VAULT_WRAP_TTL]
     #[arg(long, value_name = "TTL")]
     pub wrap_ttl: Option<String>,
+    /// Certificates to trust instead of the system's, PEM [env: STRONGROOM_CACERT, BAO_…, VAULT_…]
+    #[arg(long, value_name = "FILE")]
+    pub ca_cert: Option<PathBuf>,
+    /// The same, every .pem and .crt of a directory [env: STRONGROOM_CAPATH, …]
+    #[arg(long, value_name = "DIR")]
+    pub ca_path: Option<PathBuf>,
+    /// Certificate to show to the server, PEM [env: STRONGROOM_CLIENT_CERT, …]
+    #[arg(long, value_name = "FILE")]
+    pub client_cert: Option<PathBuf>,
+    /// Its key, PEM, mode 0600 [env: STRONGROOM_CLIENT_KEY, …]
+    #[arg(long, value_name = "FILE")]
+    pub client_key: Option<PathBuf>,
+    /// The name that the server's certificate must have [env: STRONGROOM_TLS_SERVER_NAME, …]
+    #[arg(long, value_name = "NAME")]
+    pub tls_server_name: Option<String>,
+    /// Take any certificate: whoever is on the way sees the token [env: STRONGROOM_SKIP_VERIFY, …]
+    #[arg(long)]
+    pub tls_skip_verify: bool,
 }
 
 impl Connection {
@@ -47,7 +66,34 @@ impl Connection {
         let namespace = self.namespace.clone().or_else(|| variable("NAMESPACE"));
         let client = Client::new(address.as_deref().unwrap_or(ADDRESS_DEFAULT))?;
         let wrap_ttl = self.wrap_ttl.clone().or_else(|| variable("WRAP_TTL"));
-        Ok(client.with_namespace(namespace).with_wrap_ttl(wrap_ttl))
+        Ok(client.with_namespace(namespace).with_wrap_ttl(wrap_ttl).with_trust(self.trust()?))
+    }
+
+    fn trust(&self) -> Result<Trust, CliError> {
+        let path = |flag: &Option<PathBuf>, name| {
+            flag.clone().or_else(|| variable(name).map(PathBuf::from))
+        };
+        let skip_verify = self.tls_skip_verify
+            || match variable("SKIP_VERIFY").as_deref() {
+                None => false,
+                Some(word) => switch(word).ok_or_else(|| {
+                    CliError::usage(format!("SKIP_VERIFY is {word:?}; set it to true or false"))
+                })?,
+            };
+        if skip_verify {
+            eprintln!(
+                "WARNING: the server's certificate is not verified; whoever is on the way sees the \
+                 token and every secret"
+            );
+        }
+        Ok(Trust {
+            ca_cert: path(&self.ca_cert, "CACERT"),
+            ca_path: path(&self.ca_path, "CAPATH"),
+            server_name: self.tls_server_name.clone().or_else(|| variable("TLS_SERVER_NAME")),
+            client_cert: path(&self.client_cert, "CLIENT_CERT"),
+            client_key: path(&self.client_key, "CLIENT_KEY"),
+            skip_verify,
+        })
     }
 
     fn token(&self) -> Result<Option<SecretText>, CliError> {
@@ -74,6 +120,15 @@ pub(super) fn variable(name: &str) -> Option<String> {
 
 fn first_of(name: &str, read: impl Fn(&str) -> Option<String>) -> Option<String> {
     PREFIXES.iter().find_map(|prefix| read(&format!("{prefix}{name}")).filter(|v| !v.is_empty()))
+}
+
+/// The spellings that Go's clients take.
+fn switch(word: &str) -> Option<bool> {
+    match word {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
 }
 
 /// ~/.vault-token, which bao, vault and their libraries read too.

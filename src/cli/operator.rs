@@ -70,7 +70,7 @@ impl Where {
             address: Some(format!("unix://{}", absolute.display())),
             token_file: self.connection.token_file.clone(),
             namespace: self.connection.namespace.clone(),
-            wrap_ttl: None,
+            ..Connection::default()
         };
         connection.client()
     }

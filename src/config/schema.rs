@@ -6,7 +6,25 @@ pub(super) const TOP: &[&str] = &["cluster_name"];
 
 /// Section name, keys.
 pub(super) const SECTIONS: &[(&str, &[&str])] = &[
-    ("listener", &["address"]),
+    (
+        "listener",
+        &[
+            "address",
+            "tls",
+            "tls_cert",
+            "tls_key",
+            "tls_client_auth",
+            "tls_client_ca",
+            "connections_max",
+            "connections_per_address_max",
+            "requests_max",
+            "handshake_timeout",
+            "header_timeout",
+            "body_timeout",
+            "write_timeout",
+            "idle_timeout",
+        ],
+    ),
     ("storage", &["directory", "cache_mb"]),
     ("hsm", &["module", "token_label", "pin_file", "workers", "max_offline", "dev"]),
     ("audit", &["directory", "rotate_mb", "strict"]),

@@ -128,6 +128,10 @@ impl Section<'_> {
         }
     }
 
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.value(key).is_some()
+    }
+
     /// Printable text of 1 to `bytes_max` bytes.
     pub(super) fn name(&self, key: &str, bytes_max: usize) -> Result<Option<String>, ConfigError> {
         let Some(text) = self.text(key, "a string")? else { return Ok(None) };

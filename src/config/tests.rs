@@ -79,6 +79,19 @@ fn values_out_of_range_are_refused_with_the_range() {
         ("[seal]\nmode = \"shamir\"", "must be \"auto\""),
         ("[log]\nlevel = \"loud\"", "\"error\" or \"warn\""),
         ("[listener]\naddress = \"localhost\"", "IP address and a port"),
+        ("[listener]\naddress = \"0.0.0.0:8200\"", "plain text; give tls_cert and tls_key"),
+        ("[listener]\ntls = \"on\"", "must be \"auto\" or \"off\""),
+        ("[listener]\ntls_cert = \"c\"", "tls_cert at line 2 has no tls_key"),
+        ("[listener]\ntls_key = \"k\"", "tls_key at line 2 has no tls_cert"),
+        ("[listener]\ntls_client_auth = \"require\"", "has no tls_cert"),
+        ("[listener]\ntls = \"off\"\ntls_cert = \"c\"\ntls_key = \"k\"", "remove one of them"),
+        (
+            "[listener]\ntls_cert = \"c\"\ntls_key = \"k\"\ntls_client_auth = \"require\"",
+            "needs tls_client_ca",
+        ),
+        ("[listener]\ntls_cert = \"c\"\ntls_key = \"k\"\ntls_client_ca = \"a\"", "is not used"),
+        ("[listener]\nheader_timeout = \"0s\"", "longer than zero"),
+        ("[listener]\nconnections_max = 0", "must be between 1 and 65536"),
         ("[admin]\nsocket = \"/run/x.sock\"", "inside storage.directory"),
         ("[admin]\nsocket = \"data/../x.sock\"", "inside storage.directory"),
         ("[admin]\nsocket = \"data\"", "inside storage.directory"),
@@ -111,6 +124,26 @@ fn a_written_configuration_reads_back_equal() {
     assert_eq!(parse(&config.to_toml()).unwrap(), config);
 }
 
+#[test]
+fn plain_text_on_every_address_must_be_asked_for_and_differences_are_named() {
+    let open = "[listener]\naddress = \"0.0.0.0:1\"\ntls = \"off\"\n";
+    let plain = parse(&format!("{open}{MINIMAL}")).unwrap();
+    assert!(plain.listener.tls.is_none());
+    let encrypted = "[listener]\naddress = \"0.0.0.0:1\"\ntls_cert = \"c\"\ntls_key = \"k\"\n\
+                     tls_client_auth = \"request\"\ntls_client_ca = \"a\"\nidle_timeout = \"5s\"\n";
+    let encrypted = parse(&format!("{encrypted}{MINIMAL}")).unwrap();
+    let tls = encrypted.listener.tls.clone().unwrap();
+    assert_eq!(tls.cert, Path::new("/etc/strongroom/c"));
+    assert_eq!(tls.client_auth, ClientAuth::Request);
+    assert_eq!(parse(&encrypted.to_toml()).unwrap(), encrypted);
+    assert!(plain.differences(&plain).is_empty());
+    assert_eq!(
+        plain.differences(&encrypted),
+        ["idle_timeout", "tls", "tls_cert", "tls_client_auth", "tls_client_ca", "tls_key"]
+            .map(|key| format!("listener.{key}"))
+    );
+}
+
 /// Where the shipped examples stand.
 fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config")
@@ -120,13 +153,17 @@ fn examples() -> PathBuf {
 fn the_commented_example_loads_and_shows_every_key() {
     let path = examples().join("strongroom.toml");
     Config::load(&path).unwrap();
-    let table: toml::Table = std::fs::read_to_string(&path).unwrap().parse().unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let table: toml::Table = text.parse().unwrap();
     for key in schema::TOP {
         assert!(table.contains_key(*key), "{key}");
     }
     for (section, keys) in schema::SECTIONS {
         for key in *keys {
-            assert!(table[*section].get(key).is_some(), "{section}.{key}");
+            // What has no default stands there as a comment.
+            let shown =
+                table[*section].get(key).is_some() || text.contains(&format!("\n# {key} = "));
+            assert!(shown, "{section}.{key}");
         }
     }
 }

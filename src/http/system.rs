@@ -30,8 +30,13 @@ fn code(query: &Body, name: &str, default: u16) -> Result<StatusCode, Stop> {
         })
 }
 
-/// No lease, no record; HEAD too.
-pub fn health(vault: &Vault, method: &Method, query: Option<&str>) -> Reply {
+/// No lease, no record; HEAD too. `listener` is what is wrong with the listener itself.
+pub fn health(
+    vault: &Vault,
+    listener: Option<String>,
+    method: &Method,
+    query: Option<&str>,
+) -> Reply {
     if method != Method::GET && method != Method::HEAD {
         return Reply::plain_errors(StatusCode::METHOD_NOT_ALLOWED, &[]);
     }
@@ -50,7 +55,7 @@ pub fn health(vault: &Vault, method: &Method, query: Option<&str>) -> Reply {
         Err(Stop::Bad(error)) => return Reply::error(&error),
     };
     let mode = |open: &str| if status.sealed { "unknown".to_owned() } else { open.to_owned() };
-    let trouble = [&status.store_trouble, &status.audit_trouble];
+    let trouble = [&status.store_trouble, &status.audit_trouble, &listener];
     let reason = match status.degraded_seconds_left {
         Some(_) => Some("the HSM is away; warm keys serve on".to_owned()),
         None => trouble.into_iter().flatten().next().cloned(),

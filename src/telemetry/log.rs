@@ -56,7 +56,7 @@ pub struct Logs(Arc<State>);
 struct State {
     clock: Clock,
     format: LogFormat,
-    configured: u8,
+    configured: AtomicU8,
     level: AtomicU8,
     /// The finest level that anybody watches at.
     watched: AtomicU8,
@@ -107,7 +107,7 @@ impl Logs {
         Self(Arc::new(State {
             clock,
             format,
-            configured,
+            configured: AtomicU8::new(configured),
             level: AtomicU8::new(configured),
             watched: AtomicU8::new(0),
             watchers: AtomicUsize::new(0),
@@ -131,9 +131,18 @@ impl Logs {
         tracing::warn!(level = self.level(), "the log's level was changed by an operator");
     }
 
+    /// The configuration has another level now; false for a word that is none.
+    pub fn configure(&self, level: &str) -> bool {
+        let Some(level) = level_named(level) else { return false };
+        self.0.configured.store(place(level), Ordering::Relaxed);
+        self.reset_level();
+        true
+    }
+
     /// Back to the configured level.
     pub fn reset_level(&self) {
-        self.set_level(LEVELS[usize::from(self.0.configured).min(LEVELS.len() - 1)].1);
+        let configured = self.0.configured.load(Ordering::Relaxed);
+        self.set_level(LEVELS[usize::from(configured).min(LEVELS.len() - 1)].1);
     }
 
     /// Lines from now on; `None` when as many watch already as may.

@@ -30,6 +30,9 @@ pub struct Caller {
     pub token: Option<SecretText>,
     /// The address of the peer; `None` on the admin socket.
     pub client: Option<IpAddr>,
+    /// The leaf (DER) that the connection proved to hold, where the listener asks for one. Nothing
+    /// is granted for it yet; leases are to be bound to it (`cnf`).
+    pub certificate: Option<Arc<[u8]>>,
     pub request_id: String,
     /// W3C trace id; empty if there is none.
     pub trace_id: String,
@@ -44,6 +47,7 @@ impl Caller {
         Self {
             token: self.token.as_ref().map(|token| SecretText::new(token.expose().to_owned())),
             client: self.client,
+            certificate: self.certificate.clone(),
             request_id: self.request_id.clone(),
             trace_id: self.trace_id.clone(),
             wrap_ttl: None,

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use faulty::Faulty;
-pub use http::{Response, exchange};
+pub use http::{Response, Wire, connect, exchange};
 pub use oracle::Oracle;
 
 /// Time for a server to come up on a busy machine.
@@ -35,6 +35,8 @@ pub struct Server {
     address: String,
     /// The server's log level, where it is not the usual one.
     log_level: Option<&'static str>,
+    /// `dev --tls`; without a meaning for the oracle.
+    tls: bool,
 }
 
 /// What a program that ran to its end left behind.
@@ -58,6 +60,14 @@ impl Server {
         Self::start_under(&[])
     }
 
+    /// A server that speaks TLS only.
+    pub fn start_tls() -> Self {
+        let mut server = Self::unstarted();
+        server.tls = true;
+        server.spawn();
+        server
+    }
+
     /// Starts behind `wrapper`, which must leave the server's process id to the server
     /// (`strace -D`).
     pub fn start_under(wrapper: &[&str]) -> Self {
@@ -68,6 +78,7 @@ impl Server {
             child: None,
             address: String::new(),
             log_level: None,
+            tls: false,
         };
         server.spawn();
         server
@@ -95,7 +106,12 @@ impl Server {
         self.data().join("strongroom.toml")
     }
 
-    /// `http://127.0.0.1:PORT`; another one after a restart.
+    /// The certificate that clients of a TLS server trust.
+    pub fn authority(&self) -> PathBuf {
+        self.data().join("tls/ca.pem")
+    }
+
+    /// `http://127.0.0.1:PORT` or `https://…`; another one after a restart.
     pub fn address(&self) -> &str {
         &self.address
     }
@@ -176,6 +192,9 @@ impl Server {
         match address.recv_timeout(START_MAX) {
             Ok(address) => {
                 self.address = address;
+                if self.address.starts_with("https:") {
+                    http::trust(&self.address, &self.authority());
+                }
                 Ok(())
             }
             Err(_) => Err(self.log()),
@@ -196,7 +215,8 @@ impl Server {
             command.args(["server", "--config"]).arg(self.config());
             return command;
         }
-        command.args(["dev", "--listen", "127.0.0.1:0", "--data"]);
+        command.args(["dev", "--listen", "127.0.0.1:0"]);
+        command.args(self.tls.then_some("--tls")).arg("--data");
         command.arg(self.data());
         command
     }
@@ -375,12 +395,18 @@ impl Server {
     /// `command` with address, token and a home of its own; an empty token is none.
     pub fn client<'c>(&self, command: &'c mut Command, token: &str) -> &'c mut Command {
         for prefix in ["STRONGROOM", "BAO", "VAULT"] {
-            for name in ["ADDR", "TOKEN", "TOKEN_FILE", "NAMESPACE", "FORMAT"] {
+            for name in ["ADDR", "TOKEN", "TOKEN_FILE", "NAMESPACE", "FORMAT", "CACERT"] {
                 command.env_remove(format!("{prefix}_{name}"));
             }
         }
         if !token.is_empty() {
             command.env("BAO_TOKEN", token);
+        }
+        if self.address.starts_with("https:") {
+            // bao and our own; Python's requests; curl.
+            for name in ["BAO_CACERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"] {
+                command.env(name, self.authority());
+            }
         }
         command.env("BAO_ADDR", &self.address).env("HOME", self.directory.path())
     }

@@ -22,6 +22,7 @@ mod health;
 mod hsm_faults;
 mod hvac;
 mod kv;
+mod listener;
 mod mounts;
 mod operations;
 mod policy;

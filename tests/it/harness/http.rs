@@ -1,9 +1,14 @@
-//! One HTTP/1.1 exchange over a plain socket: what goes out is exactly what the test says.
+//! One HTTP/1.1 exchange over a socket, plain or TLS: what goes out is exactly what the test says.
 
-use std::io::{self, Read as _, Write as _};
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
+use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -39,6 +44,40 @@ impl Response {
     }
 }
 
+/// A connection to a server, whatever it speaks.
+pub trait Wire: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Wire for T {}
+
+/// What clients of an address trust.
+static AUTHORITIES: LazyLock<Mutex<HashMap<SocketAddr, Arc<ClientConfig>>>> =
+    LazyLock::new(Mutex::default);
+
+/// From now on connections to this address are verified against the authority in `file`.
+pub fn trust(address: &str, file: &Path) {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(file).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.unwrap().with_root_certificates(roots).with_no_client_auth();
+    AUTHORITIES.lock().unwrap().insert(socket(address), Arc::new(config));
+}
+
+/// A connection that gives up reading after `patience`.
+pub fn connect(address: &str, patience: Duration) -> io::Result<Box<dyn Wire>> {
+    let socket = socket(address);
+    let stream = TcpStream::connect(socket)?;
+    stream.set_read_timeout(Some(patience))?;
+    if !address.starts_with("https:") {
+        return Ok(Box::new(stream));
+    }
+    let config = AUTHORITIES.lock().unwrap()[&socket].clone();
+    let name = ServerName::IpAddress(socket.ip().into());
+    let connection = ClientConnection::new(config, name).map_err(io::Error::other)?;
+    Ok(Box::new(StreamOwned::new(connection, stream)))
+}
+
 pub fn reachable(address: &str) -> bool {
     TcpStream::connect(socket(address)).is_ok()
 }
@@ -50,8 +89,7 @@ pub fn exchange(
     headers: &[(&str, &str)],
     body: Option<&str>,
 ) -> io::Result<Response> {
-    let mut stream = TcpStream::connect(socket(address))?;
-    stream.set_read_timeout(Some(DEADLINE))?;
+    let mut stream = connect(address, DEADLINE)?;
     let mut request = format!("{method} {target} HTTP/1.1\r\nHost: {}\r\n", socket(address));
     for (name, value) in headers {
         request.push_str(&format!("{name}: {value}\r\n"));
@@ -107,5 +145,6 @@ fn unchunked(mut rest: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn socket(address: &str) -> SocketAddr {
-    address.trim_start_matches("http://").trim_end_matches('/').parse().unwrap()
+    let (_, authority) = address.split_once("://").unwrap();
+    authority.trim_end_matches('/').parse().unwrap()
 }

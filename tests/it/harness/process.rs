@@ -16,11 +16,30 @@ impl Server {
             child: None,
             address: String::new(),
             log_level: None,
+            tls: false,
         }
     }
 
     pub fn pid(&self) -> u32 {
         self.child.as_ref().expect("the server runs").id()
+    }
+
+    /// Sends a signal by its name (`HUP`).
+    pub fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits until the log says this, which it will on any machine within a minute.
+    pub fn await_log(&self, text: &str) {
+        for _ in 0..600 {
+            if self.log().contains(text) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("the log never said {text:?}:\n{}", self.log());
     }
 
     /// SIGTERM, and waits until the process has ended, which must be a success.

@@ -1,20 +1,16 @@
 //! What comes over the wire before anybody is known: too large, too deep, too odd, half.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::stands;
-use crate::harness::Server;
+use crate::harness::{Server, connect};
 
 /// Sends these bytes and takes what comes back until the server closes, or has nothing to say for
 /// `patience`.
 fn raw(server: &Server, bytes: &[u8], patience: Duration) -> String {
-    let host = server.address().strip_prefix("http://").unwrap();
-    let mut stream = TcpStream::connect(host).unwrap();
-    stream.set_read_timeout(Some(patience)).unwrap();
+    let mut stream = connect(server.address(), patience).unwrap();
     // The server may refuse and close before all of it is sent, or keep the connection open: what
     // came until then is the answer.
     let _ = stream.write_all(bytes);
