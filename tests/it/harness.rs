@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use faulty::Faulty;
-pub use http::{Response, Wire, connect, exchange};
+pub use http::{Response, connect, exchange};
 pub use oracle::Oracle;
 
 /// Time for a server to come up on a busy machine.

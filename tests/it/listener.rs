@@ -18,9 +18,7 @@ fn configured(tls: bool, keys: &str) -> Server {
             .lines()
             .filter(|line| line.split_once(" = ").is_none_or(|(key, _)| !given.contains(&key)));
         let text: String = kept.map(|line| format!("{line}\n")).collect();
-        let text = text.replacen("[listener]\n", &format!("[listener]\n{keys}\n"), 1);
-        // The port is the operating system's choice again.
-        text
+        text.replacen("[listener]\n", &format!("[listener]\n{keys}\n"), 1)
     });
     server.restart();
     server

@@ -184,6 +184,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
                 if self.phase.get() == ANSWERING {
                     self.phase.set(IDLE);
                     self.reading = None;
+                    // hyper has looked for the next request before this: nobody else begins it.
+                    self.reading_deadline(cx)?;
                 }
                 Poll::Ready(outcome)
             }

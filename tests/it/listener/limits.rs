@@ -140,6 +140,7 @@ fn ten_thousand_idle_connections_cost_little() {
     held.truncate(open);
     assert_eq!(server.get("sys/health", None).status, 200);
     let each = (resident_kib(&server).saturating_sub(before)) as f64 / open as f64;
-    assert!(each < 16.0, "{each:.1} KiB for each of {open} idle connections");
+    // About 30 with buffers of 8 KiB for each direction.
+    assert!(each < 64.0, "{each:.1} KiB for each of {open} idle connections");
     drop(held);
 }
