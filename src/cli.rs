@@ -60,6 +60,7 @@ struct CommandLine {
 
 /// What was asked for; `main` dispatches it.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one in a process")]
 pub enum Command {
     /// Run the server
     Server(ServerArgs),

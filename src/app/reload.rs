@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::signal::unix::Signal;
+
 use super::notify;
 use crate::clock::{BootTime, Clock};
 use crate::config::Config;
@@ -42,14 +44,7 @@ const SAFE: &[&str] = &[
 
 impl Reloader {
     /// Until the task is dropped. Reading some small files blocks no longer than the log does.
-    pub async fn watch(mut self) {
-        use tokio::signal::unix::{SignalKind, signal};
-        let Ok(mut hangup) = signal(SignalKind::hangup()) else {
-            tracing::error!(
-                "SIGHUP can't be awaited; a change of the configuration needs a restart"
-            );
-            return std::future::pending().await;
-        };
+    pub async fn watch(mut self, mut hangup: Signal) {
         let mut look = tokio::time::interval(limits::TLS_WATCH_INTERVAL);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, UnixListener};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::reload::Reloader;
@@ -95,6 +95,7 @@ async fn serve(args: &ServerArgs, config: Config, logs: Logs) -> Result<(), AppE
         .map_err(|e| AppError::new(format!("cannot listen on {address}: {e}")))?;
     let bound = listener.local_addr().map_err(|e| AppError::new(e.to_string()))?;
     let admin = admin_socket(&config.admin.socket)?;
+    let Signals { mut terminate, mut interrupt, hangup } = Signals::take()?;
     announce(&config, bound, dev_token_file);
     notify::ready();
 
@@ -107,10 +108,11 @@ async fn serve(args: &ServerArgs, config: Config, logs: Logs) -> Result<(), AppE
     let file = args.config.clone();
     let reloader =
         Reloader { file, running: config, gate, logs: logs.clone(), clock, warned: None };
-    let reloader = tokio::spawn(reloader.watch());
+    let reloader = tokio::spawn(reloader.watch(hangup));
     let supervisor = tokio::spawn(parts.vault.clone().supervise());
     let failure = tokio::select! {
-        () = signalled() => None,
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
         reason = parts.store.failed() => Some(reason),
     };
     tracing::info!("stopping: requests under way are finished first");
@@ -341,16 +343,24 @@ fn announce(config: &Config, bound: std::net::SocketAddr, dev_token_file: Option
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-async fn signalled() {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("signals can't be awaited; only kill -9 stops this process");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals of an operator. Taken before the server says that it listens: until then they would
+/// end the process unasked.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn take() -> Result<Self, AppError> {
+        let take = |kind| {
+            signal(kind).map_err(|e| AppError::new(format!("signals can't be awaited: {e}")))
+        };
+        Ok(Self {
+            terminate: take(SignalKind::terminate())?,
+            interrupt: take(SignalKind::interrupt())?,
+            hangup: take(SignalKind::hangup())?,
+        })
     }
 }
 
