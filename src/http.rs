@@ -6,7 +6,8 @@
 //! * `request`: caller, verb, path, fields; `reply`: envelope and status map; `index`: which state
 //!   an answer stands on
 //! * one file a resource: `kv`, `kv1`, `cubbyhole`, `token`, `token_role`, `approle`, `userpass`,
-//!   `lease`, `policy`, `mount`, `wrapping`, `quota`, `system`, `tools`, `observing`, `operations`
+//!   `identity`, `lease`, `policy`, `mount`, `wrapping`, `quota`, `system`, `tools`, `observing`,
+//!   `operations`
 //! * `parameters`: fields that login methods share; `cors`: browsers; `help`: what a path can do
 
 mod approle;
@@ -15,6 +16,7 @@ mod cubbyhole;
 mod dispatch;
 mod entry;
 mod help;
+mod identity;
 mod index;
 mod intake;
 mod kv;

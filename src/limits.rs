@@ -117,6 +117,19 @@ pub const METADATA_KEY_BYTES_MAX: usize = 128;
 /// Value of a metadata pair, bytes.
 pub const METADATA_VALUE_BYTES_MAX: usize = 512;
 
+/// Aliases of one entity, each at a mount of its own.
+pub const ENTITY_ALIASES_MAX: usize = 16;
+/// Entities merged into one (deleting it removes what is left of them, in the same commit).
+pub const ENTITY_MERGED_MAX: usize = 16;
+/// Entities named in one batch deletion or merge.
+pub const ENTITY_BATCH_MAX: usize = 1_000;
+/// Groups; all of them are resident.
+pub const GROUPS_MAX: usize = 10_000;
+/// Entities that one group lists.
+pub const GROUP_ENTITIES_MAX: usize = 10_000;
+/// Groups that one group lists.
+pub const GROUP_GROUPS_MAX: usize = 1_000;
+
 /// Versions that a secret keeps when nothing else is configured.
 pub const KV_VERSIONS_DEFAULT: u32 = 10;
 /// Versions that a secret may be configured to keep (its head stays within a commit).

@@ -32,6 +32,8 @@ pub enum EngineKind {
     Kv1,
     Userpass,
     Cubbyhole,
+    /// Entities, aliases and groups.
+    Identity,
 }
 
 impl EngineKind {
@@ -44,15 +46,18 @@ impl EngineKind {
             EngineKind::AppRole => "approle",
             EngineKind::Userpass => "userpass",
             EngineKind::Cubbyhole => "cubbyhole",
+            EngineKind::Identity => "identity",
         }
     }
 
     /// The plane it can be mounted in.
     pub fn plane(self) -> Plane {
         match self {
-            EngineKind::System | EngineKind::Kv1 | EngineKind::Kv2 | EngineKind::Cubbyhole => {
-                Plane::Secret
-            }
+            EngineKind::System
+            | EngineKind::Kv1
+            | EngineKind::Kv2
+            | EngineKind::Cubbyhole
+            | EngineKind::Identity => Plane::Secret,
             EngineKind::Token | EngineKind::AppRole | EngineKind::Userpass => Plane::Auth,
         }
     }
@@ -64,7 +69,10 @@ impl EngineKind {
 
     /// Mounts that the vault makes itself; they can't be disabled, moved or mounted again.
     pub fn is_builtin(self) -> bool {
-        matches!(self, EngineKind::System | EngineKind::Token | EngineKind::Cubbyhole)
+        matches!(
+            self,
+            EngineKind::System | EngineKind::Token | EngineKind::Cubbyhole | EngineKind::Identity
+        )
     }
 }
 

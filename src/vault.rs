@@ -3,17 +3,10 @@
 //!
 //! * `turn`: the door-guard, the only way to an answer; `verify`: from a token to a lease
 //! * `lifecycle`: initialise, open, seal; `opened`: what exists only while open
-//! * `kv`, `tokens`, `renewals`, `cutting`, `leases`, `approle`, `userpass`, `policies`, `mounting`, `system`: the verbs
-//! * `kv`, `tokens`, `cutting`, `leases`, `approle`, `policies`, `mounting`, `system`,
-//!   `cubbyhole`, `wrapping`: the verbs
-//! * `kv`, `kv1`, `tokens`, `cutting`, `leases`, `approle`, `policies`, `mounting`, `system`: the verbs
-//! * `listing`: names below a directory, for every engine that lists
-//! * `kv`, `tokens`, `cutting`, `leases`, `approle`, `policies`, `explaining`, `mounting`, `system`: the verbs
-//! * `kv`, `tokens`, `cutting`, `leases`, `approle`, `policies`, `mounting`, `system`: the verbs
-//! * `system_config`, `quotas`: settings of the whole server; `observing`: metrics and the like
-//! * `jobs`: work without a caller
-//! * `kv`, `tokens`, `token_roles`, `cutting`, `leases`, `lease_listing`, `approle`, `policies`,
-//!   `mounting`, `system`: the verbs
+//! * `kv`, `kv1`, `cubbyhole`, `listing`: secrets and their names
+//! * `approle`, `userpass`, `renewals`, `entities`: who logs in, and whether he still may
+//! * `tokens`, `token_roles`, `wrapping`, `cutting`, `leases`, `lease_listing`: leases
+//! * `policies`, `explaining`, `mounting`, `system`, `system_config`, `quotas`, `observing`: the rest
 //! * `jobs`: work without a caller; `tidying`: dropping what has ended
 //! * `records`: which types are sealed where
 
@@ -63,6 +56,10 @@ use crate::store::{Revision, Store};
 use crate::telemetry::{Logs, Metrics};
 
 pub use approle::{NewSecret, SecretIdRef};
+pub use entities::{
+    AliasMount, AliasWish, EntityRef, FoundAlias, FoundEntity, FoundGroup, GroupAliasWish,
+    GroupRef, MergeWish,
+};
 pub use error::VaultError;
 pub use explaining::{Explained, Question};
 pub use kv::{Found, Patched, SecretAt, VersionsCommand};

@@ -5,12 +5,13 @@
 //! * `duration`: Go's durations, read and printed.
 //! * `envelope`: the envelope around every answer, errors, wrapping.
 //! * `explain`: why a lease may or may not do something.
-//! * `kv`, [`kv1`], [`token`], [`approle`], [`userpass`], [`sys`]: the shapes of each area.
+//! * `kv`, [`kv1`], [`token`], [`approle`], [`userpass`], [`identity`], [`sys`]: the shapes of each area.
 
 pub mod approle;
 pub mod duration;
 pub mod envelope;
 pub mod explain;
+pub mod identity;
 pub mod json;
 pub mod kv;
 pub mod kv1;

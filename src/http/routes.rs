@@ -1,9 +1,10 @@
 //! The route table: every path that is answered, with its verbs. `:name` captures one segment,
-//! `*name` captures the rest, which may be empty. `:role`, `:user` and `*name` are names that the
-//! vault knows in any case of letters. One file a kind of mount.
+//! `*name` captures the rest, which may be empty. `:role`, `:user`, `*known` and `*name` are names
+//! that the vault knows in any case of letters, or in any spelling. One file a kind of mount.
 
 mod approle;
 mod cubbyhole;
+mod identity;
 mod kv;
 mod kv1;
 mod system;
@@ -16,7 +17,7 @@ use super::reply::Outcome;
 use super::request::{Ctx, Verb};
 use crate::access::PolicyName;
 use crate::identity::approle::Role;
-use crate::identity::canonical_key;
+use crate::identity::canonical;
 use crate::mounts::EngineKind;
 
 /// What answers one verb of one route.
@@ -64,6 +65,7 @@ pub fn below(kind: EngineKind) -> &'static [Route] {
         EngineKind::Kv1 => kv1::TABLE,
         EngineKind::Userpass => userpass::TABLE,
         EngineKind::Cubbyhole => cubbyhole::TABLE,
+        EngineKind::Identity => identity::TABLE,
     }
 }
 
@@ -77,6 +79,7 @@ pub const ALL: &[(&str, &[Route])] = &[
     ("auth/USERPASS", userpass::TABLE),
     ("cubbyhole", cubbyhole::TABLE),
     ("KV1", kv1::TABLE),
+    ("identity", identity::TABLE),
 ];
 
 /// The first pattern that fits; tables have the exact before the general.
@@ -99,7 +102,12 @@ fn folded(pattern: &str, path: &str) -> String {
                 let rest: Vec<&str> = segments.by_ref().collect();
                 out.push(PolicyName::spelling(&rest.join("/")));
             }
-            ":user" => out.extend(segments.next().map(canonical_key)),
+            ":user" => out.extend(segments.next().map(canonical)),
+            // Entities and groups.
+            "*known" => {
+                let rest: Vec<&str> = segments.by_ref().collect();
+                out.push(canonical(&rest.join("/")));
+            }
             ":role" => out.extend(segments.next().map(Role::canonical_name)),
             _ if part.starts_with('*') => out.extend(segments.by_ref().map(str::to_owned)),
             _ => out.extend(segments.next().map(str::to_owned)),
@@ -153,6 +161,7 @@ mod tests {
             "policies/acl/team/admin"
         );
         assert_eq!(fold("policies/acl/*name", "policies/acl"), "policies/acl/");
+        assert_eq!(fold("entity/name/*known", "entity/name/ Team/B"), "entity/name/team/b");
         assert_eq!(fold("data/*secret", "data/A/B"), "data/A/B");
         assert_eq!(fold("login", "login"), "login");
         assert_eq!(fold("login/:user", "login/ BOB "), "login/bob");

@@ -1,5 +1,6 @@
 //! `auth/token/*`: leases as clients of the dialect see tokens.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -124,18 +125,27 @@ fn life(body: &Body, name: &str) -> Result<Option<u64>, Stop> {
 pub fn issued_reply(ctx: &Ctx, issued: Issued, mut warnings: Vec<String>) -> Reply {
     warnings.extend(issued.warnings);
     let token = issued.token.expose().to_owned();
-    Reply::auth(&ctx.caller.request_id, auth(token, &issued.row, issued.ttl), warnings)
-        .making(Made::Lease(issued.row.accessor))
+    Reply::auth(
+        &ctx.caller.request_id,
+        auth(token, &issued.row, issued.ttl, issued.identity_policies),
+        warnings,
+    )
+    .making(Made::Lease(issued.row.accessor))
 }
 
-fn auth(client_token: String, row: &Row, ttl: Duration) -> Auth {
+fn auth(client_token: String, row: &Row, ttl: Duration, mut identity: Vec<String>) -> Auth {
     let about = &row.attribution;
+    identity.sort_unstable();
+    let mut policies = about.token_policies.clone();
+    policies.extend_from_slice(&identity);
+    policies.sort_unstable();
+    policies.dedup();
     Auth {
         client_token,
         accessor: row.accessor.to_string(),
-        policies: about.token_policies.clone(),
+        policies,
         token_policies: about.token_policies.clone(),
-        identity_policies: None,
+        identity_policies: (!identity.is_empty()).then_some(identity),
         metadata: none_if_empty(&about.metadata),
         lease_duration: whole_seconds(ttl),
         renewable: about.renewable,
@@ -183,7 +193,8 @@ fn looked_up(ctx: &Ctx, id: String, view: &LeaseView) -> Reply {
         expire_time: Some(row.soft_end.min(row.hard_end).rfc3339()),
         explicit_max_ttl: whole_seconds(about.explicit_max_ttl),
         id,
-        identity_policies: None,
+        external_namespace_policies: view.identity_policies.is_some().then(BTreeMap::new),
+        identity_policies: view.identity_policies.clone().filter(|p| !p.is_empty()),
         issue_time: Some(about.creation_time.rfc3339()),
         last_renewal: about.last_renewal.map(|t| t.rfc3339()),
         last_renewal_time: about.last_renewal.map(|t| t.unix_seconds()),
@@ -228,8 +239,8 @@ pub async fn renew_accessor(ctx: &Ctx) -> Outcome {
 async fn renewed(ctx: &Ctx, target: Target<'_>, token: String) -> Outcome {
     let increment = Duration::from_secs(ctx.body.seconds("increment")?.unwrap_or(0));
     let answer = ctx.vault.token_renew(&ctx.caller, ctx.ask(), target, increment).await;
-    let RenewedLease { row, ttl, warnings } = settle(answer)?;
-    Ok(Reply::auth(&ctx.caller.request_id, auth(token, &row, ttl), warnings))
+    let RenewedLease { row, ttl, warnings, identity_policies } = settle(answer)?;
+    Ok(Reply::auth(&ctx.caller.request_id, auth(token, &row, ttl, identity_policies), warnings))
 }
 
 pub async fn revoke_self(ctx: &Ctx) -> Outcome {

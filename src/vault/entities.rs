@@ -1,43 +1,222 @@
-//! Entities: who stands behind the logins of a method. Made at the first login of an alias, in
-//! the same commit as its lease; groups and the identity engine come later.
+//! Entities, aliases and groups: who stands behind logins, and what that adds to their leases.
+//! An entity is made at the first login of an alias, in the same commit as its lease.
+//!
+//! * `records`: what is stored where; `saving`: one guarded unit of an entity and its pointers
+//! * `resident`: groups and resolved identities in memory; `resolve`: from a lease to its identity
+//! * `entity`, `alias`, `merge`, `group`, `group_alias`: the verbs
 
-use serde::{Deserialize, Serialize};
+mod alias;
+mod entity;
+mod group;
+mod group_alias;
+mod merge;
+mod records;
+mod resident;
+mod resolve;
+mod saving;
 
 use super::opened::Opened;
+use super::turn::{Answer, Ask, Caller};
 use super::{Vault, VaultError};
-use crate::barrier::{Address, Kind, MountId, Record, Unit, kinds};
-use crate::mounts::Mount;
+use crate::barrier::{Entry, Unit};
+use crate::identity::{Alias, Entity, EntityUpdate, Id, IdentityError, Metadata, canonical};
+use crate::mounts::{EngineKind, Mount, Plane};
 
-/// Points from an alias of a login method to its entity.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct AliasRecord {
-    pub entity_id: String,
+pub use alias::{AliasWish, FoundAlias};
+pub use entity::EntityRef;
+pub use group::{FoundGroup, GroupRef};
+pub use group_alias::GroupAliasWish;
+pub use merge::MergeWish;
+use records::{AliasRecord, alias_at};
+pub use resident::Identities;
+pub use resolve::Identity;
+
+/// An entity as reads show it: its groups beside it, aliases at mounts that are still there.
+pub struct FoundEntity {
+    pub entity: Entity,
+    pub direct_groups: Vec<Id>,
+    pub inherited_groups: Vec<Id>,
+    /// Path and type of each alias's mount, in the order of the aliases.
+    pub mounts: Vec<AliasMount>,
 }
 
-impl Record for AliasRecord {
-    const KIND: Kind = kinds::ENTITY_ALIAS;
-    const SCHEMA: u8 = 1;
+/// The entity that a login gets.
+pub(super) struct LoginEntity {
+    pub id: Id,
+    changed: bool,
+}
+
+impl LoginEntity {
+    /// After the commit of the login's unit, whatever its outcome: what is warm may be outdated.
+    pub fn settled(&self, opened: &Opened) {
+        if self.changed {
+            opened.identities.forget(self.id);
+        }
+    }
+}
+
+/// Where an alias counts.
+#[derive(Clone, Debug)]
+pub struct AliasMount {
+    /// `auth/approle/`
+    pub path: String,
+    pub kind: &'static str,
 }
 
 impl Vault {
-    /// The entity of `alias` at `mount`; a new one is put by `unit`, guarded.
-    pub(super) async fn entity_of(
+    /// The entity of the alias `name` at `mount`; a new one is put by `unit`, guarded. What logins
+    /// call. `metadata` of the login becomes the alias's, with the unit's commit. After that,
+    /// whatever came of it, the caller says so by `LoginEntity::settled`.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the entity is disabled.
+    pub(super) async fn entity_of_login(
         &self,
         opened: &Opened,
         unit: &mut Unit,
         mount: &Mount,
-        alias: &str,
-    ) -> Result<String, VaultError> {
-        let name = ring::digest::digest(&ring::digest::SHA256, alias.as_bytes());
-        // Built-in mounts keep their records with the vault's own.
-        let home = if mount.kind.is_builtin() { MountId::SYSTEM } else { MountId(mount.id) };
-        let at = Address::named(home, &hex::encode(name));
-        if let Some(entry) = opened.barrier.read_shared::<AliasRecord>(&at).await? {
-            return Ok(entry.value.entity_id.clone());
+        name: &str,
+        metadata: Option<&Metadata>,
+    ) -> Result<LoginEntity, VaultError> {
+        let key = alias_key(mount, name);
+        let pointer = opened.barrier.read_shared::<AliasRecord>(&alias_at(&mount.id, &key)).await?;
+        let Some(pointer) = pointer else {
+            let id = self.new_id()?;
+            let entity =
+                Entity::create(id, EntityUpdate::default(), self.now()).map_err(invalid)?;
+            return self.first_login(opened, unit, mount, name, metadata, entity).await;
+        };
+        let id: Id = pointer.value.entity_id.parse().map_err(|_| VaultError::Integrity)?;
+        let Some(entry) = self.entity_shared(opened, id).await? else {
+            // Made before entities had records of their own: it gets one now.
+            let entity =
+                Entity::create(id, EntityUpdate::default(), self.now()).map_err(invalid)?;
+            return self.first_login(opened, unit, mount, name, metadata, entity).await;
+        };
+        let entity = &entry.value;
+        if entity.disabled {
+            return Err(VaultError::Unauthenticated);
         }
-        let entity_id = self.ports.random.uuid();
-        unit.expect_absent::<AliasRecord>(&at);
-        unit.put(&at, &AliasRecord { entity_id: entity_id.clone() }).await?;
-        Ok(entity_id)
+        let known = entity.alias_at(&mount.id);
+        match (known, metadata) {
+            (Some(alias), Some(metadata)) if &alias.metadata != metadata => {
+                let fresh =
+                    Alias { metadata: metadata.clone(), updated: self.now(), ..alias.clone() };
+                let after = entity.with_alias(fresh).map_err(invalid)?;
+                self.save_entity(opened, unit, Some(&entry), &after).await?;
+                Ok(LoginEntity { id, changed: true })
+            }
+            _ => {
+                unit.expect_at::<records::EntityRecord>(&records::entity_at(id), entry.revision);
+                Ok(LoginEntity { id, changed: false })
+            }
+        }
     }
+
+    async fn first_login(
+        &self,
+        opened: &Opened,
+        unit: &mut Unit,
+        mount: &Mount,
+        name: &str,
+        metadata: Option<&Metadata>,
+        entity: Entity,
+    ) -> Result<LoginEntity, VaultError> {
+        let alias = Alias {
+            metadata: metadata.cloned().unwrap_or_default(),
+            ..self.new_alias(mount, name)?
+        };
+        let entity = entity.with_alias(alias).map_err(invalid)?;
+        self.save_entity(opened, unit, None, &entity).await?;
+        Ok(LoginEntity { id: entity.id, changed: true })
+    }
+
+    fn new_alias(&self, mount: &Mount, name: &str) -> Result<Alias, VaultError> {
+        let now = self.now();
+        Ok(Alias {
+            id: self.new_id()?,
+            name: name.to_owned(),
+            key: alias_key(mount, name),
+            mount_id: mount.id,
+            mount_accessor: mount.accessor.clone(),
+            metadata: Metadata::new(),
+            custom_metadata: None,
+            merged_from: Vec::new(),
+            created: now,
+            updated: now,
+        })
+    }
+
+    fn new_id(&self) -> Result<Id, VaultError> {
+        let text = self.ports.random.uuid();
+        text.parse().map_err(|_| VaultError::Internal("a drawn id is no id".into()))
+    }
+
+    /// The standing entity of an id; ids of entities that were merged lead to what they became.
+    async fn entity_shared(
+        &self,
+        opened: &Opened,
+        id: Id,
+    ) -> Result<Option<Entry<Entity>>, VaultError> {
+        let entry = opened.barrier.read_shared(&records::entity_at(id)).await?;
+        Ok(entry.and_then(|e: Entry<std::sync::Arc<records::EntityRecord>>| {
+            let entity = e.value.entity()?.clone();
+            Some(Entry { value: entity, revision: e.revision, digest: e.digest })
+        }))
+    }
+
+    /// As it is in the store, for changes.
+    async fn entity_fresh(
+        &self,
+        opened: &Opened,
+        id: Id,
+    ) -> Result<Option<Entry<Entity>>, VaultError> {
+        let entry = opened.barrier.read_fresh(&records::entity_at(id)).await?;
+        Ok(entry.and_then(|e: Entry<records::EntityRecord>| {
+            let entity = e.value.into_entity()?;
+            Some(Entry { value: entity, revision: e.revision, digest: e.digest })
+        }))
+    }
+
+    /// The entity and what is shown beside it.
+    fn shown(&self, opened: &Opened, mut entity: Entity) -> FoundEntity {
+        entity.aliases.retain(|a| opened.mount_by_id(&a.mount_id).is_some());
+        let mounts = entity.aliases.iter().map(|a| alias_mount(opened, a)).collect();
+        let groups = opened.identities.groups();
+        let direct_groups = groups.direct(entity.id);
+        let all = groups.all_of(entity.id);
+        let inherited_groups =
+            all.iter().map(|g| g.id).filter(|id| !direct_groups.contains(id)).collect();
+        FoundEntity { entity, direct_groups, inherited_groups, mounts }
+    }
+}
+
+/// The spelling under which logins look for a name: role ids of AppRole are compared as they are,
+/// so their aliases are too; everything else is canonical (P2).
+fn alias_key(mount: &Mount, name: &str) -> String {
+    match mount.kind {
+        EngineKind::AppRole => name.to_owned(),
+        _ => canonical(name),
+    }
+}
+
+fn alias_mount(opened: &Opened, alias: &Alias) -> AliasMount {
+    match opened.mount_by_id(&alias.mount_id) {
+        Some(mount) => AliasMount { path: mount.request_path(), kind: mount.kind.type_name() },
+        None => AliasMount { path: String::new(), kind: "" },
+    }
+}
+
+/// The login method that clients name by its accessor.
+fn method(opened: &Opened, accessor: &str) -> Result<std::sync::Arc<Mount>, VaultError> {
+    let shown: String = accessor.chars().filter(|c| !c.is_control()).take(64).collect();
+    opened
+        .mounts_of(Plane::Auth)
+        .into_iter()
+        .find(|m| m.accessor == accessor)
+        .ok_or_else(|| VaultError::Invalid(format!("invalid mount accessor {shown:?}")))
+}
+
+fn invalid(error: IdentityError) -> VaultError {
+    VaultError::Invalid(error.to_string())
 }

@@ -68,7 +68,12 @@ impl Vault {
             let path = RequestPath::from_decoded(question.path.trim_start_matches('/'))
                 .map_err(|error| VaultError::Invalid(format!("path: {error}")))?;
             let (_, entry) = self.find(&session, &question.target).await?;
-            let policies = &entry.value.attribution.token_policies;
+            let about = &entry.value.attribution;
+            // A disabled entity has no rights to explain: its leases are refused as a whole.
+            let identity = session.opened.identity(&about.entity_id).await?;
+            let mut policies = about.token_policies.clone();
+            let added = identity.iter().flat_map(|identity| &identity.policies);
+            policies.extend(added.filter(|name| !about.token_policies.contains(name)).cloned());
             if !policies.iter().all(|name| may_read(&session, name)) {
                 return Err(VaultError::Denied);
             }
@@ -86,7 +91,8 @@ impl Vault {
             };
             let existing = session.opened.policies.load();
             let missing = |name: &&String| existing.record(name).is_none();
-            let acl = session.opened.acl_of(policies, self.now());
+            let now = self.now();
+            let acl = session.opened.acl_with(&about.token_policies, identity.as_ref(), now);
             let explained = explain(
                 &acl,
                 &Request {
@@ -100,8 +106,8 @@ impl Vault {
                 allowed: explained.decision.allowed && narrowed != Some(true),
                 sudo: explained.decision.sudo,
                 narrowed,
-                policies: policies.clone(),
                 missing: policies.iter().filter(missing).cloned().collect(),
+                policies,
                 rules: explained
                     .candidates
                     .iter()

@@ -20,11 +20,12 @@ use crate::path::RequestPath;
 use crate::sensitive::SecretText;
 use crate::store::ReadLevel;
 
-/// The mounts that every vault has.
-const BUILTIN: [(&str, EngineKind); 3] = [
+/// Mounts that every vault has; their records are the system's.
+const BUILT_IN: [(&str, EngineKind); 4] = [
     ("sys/", EngineKind::System),
     ("token/", EngineKind::Token),
     ("cubbyhole/", EngineKind::Cubbyhole),
+    ("identity/", EngineKind::Identity),
 ];
 
 /// Why the vault is closed.
@@ -159,27 +160,29 @@ impl Vault {
         Ok(())
     }
 
-    /// The mounts that every vault has. Put where they are not: also completes an initialisation
-    /// that a crash cut in half, and a vault of an older build.
+    /// The mounts that every vault has. Put where one is missing: also completes an initialisation
+    /// that a crash cut in half, and adds what a vault of an older version did not have.
     async fn ensure_mount_table(&self, barrier: &Arc<Barrier>) -> Result<(), VaultError> {
         let at = mount_table();
         let current = barrier.read_fresh::<Table>(&at).await?;
-        let revision = current.as_ref().map(|entry| entry.revision);
+        let mut unit = barrier.unit();
+        match &current {
+            Some(entry) => unit.expect_at::<Table>(&at, entry.revision),
+            None => unit.expect_absent::<Table>(&at),
+        }
         let mut table = current.map(|entry| entry.value).unwrap_or_default();
         let missing: Vec<_> =
-            BUILTIN.iter().filter(|(_, kind)| table.builtin(*kind).is_none()).collect();
+            BUILT_IN.into_iter().filter(|(_, kind)| table.builtin(*kind).is_none()).collect();
         if missing.is_empty() {
             return Ok(());
         }
         for (path, kind) in missing {
-            table
-                .add(self.new_mount(path, *kind))
-                .map_err(|e| VaultError::Internal(e.to_string()))?;
-        }
-        let mut unit = barrier.unit();
-        match revision {
-            Some(revision) => unit.expect_at::<Table>(&at, revision),
-            None => unit.expect_absent::<Table>(&at),
+            let mount = self.new_mount(path, kind);
+            if kind == EngineKind::Token {
+                // Aliases of token roles stand in it; what else is built in keeps nothing of its own.
+                unit.create_rings(MountId(mount.id)).await?;
+            }
+            table.add(mount).map_err(|e| VaultError::Internal(e.to_string()))?;
         }
         unit.put(&at, &table).await?;
         unit.commit().await?;

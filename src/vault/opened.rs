@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::VaultError;
+use super::entities::{Identities, Identity};
 use super::records::{PolicyRecord, mount_table, policy_leaf};
 use super::system_config::SystemConfig;
 use crate::access::{
@@ -17,6 +19,7 @@ use crate::access::{
 };
 use crate::barrier::{Address, Barrier, MountId, kinds};
 use crate::clock::Timestamp;
+use crate::identity::Id;
 use crate::jwt::{Expect, KeySet};
 use crate::keyguard::KeyRef;
 use crate::lease::{Cutoffs, Verified};
@@ -26,8 +29,8 @@ use crate::store::Revision;
 
 /// Verified leases kept warm; each costs about 2 KiB.
 const VERIFIED_MAX: usize = 20_000;
-/// Compiled policy sets kept warm.
-const ACLS_MAX: usize = 1_000;
+/// Compiled policy sets kept warm; each costs about 4 KiB, and each entity has its own.
+const ACLS_MAX: usize = 5_000;
 /// Stripes of the locks that make writers of one record queue up instead of colliding.
 const STRIPES: usize = 256;
 
@@ -35,6 +38,34 @@ const STRIPES: usize = 256;
 pub struct Policies {
     /// `None`: what is stored does not parse.
     by_name: BTreeMap<String, (Option<Arc<Policy>>, PolicyRecord)>,
+}
+
+/// A compiled set belongs to the names that a lease carries, and to its entity.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct AclKey {
+    names: Vec<String>,
+    entity: Option<Id>,
+}
+
+/// The same, borrowed: a warm request copies no names.
+#[derive(Hash)]
+struct AclLook<'a> {
+    names: &'a [String],
+    entity: Option<Id>,
+}
+
+impl Equivalent<AclKey> for AclLook<'_> {
+    fn equivalent(&self, key: &AclKey) -> bool {
+        self.names == key.names && self.entity == key.entity
+    }
+}
+
+/// With the policies and the identity it was compiled from: no others may be served by it.
+#[derive(Clone)]
+struct Compiled {
+    policies: Arc<Policies>,
+    identity: Option<Arc<Identity>>,
+    acl: Arc<Acl>,
 }
 
 /// An open vault.
@@ -54,8 +85,9 @@ pub struct Opened {
     /// Moves when any row or cutoff changes: a warm lease that passed this number needs no row.
     epoch: AtomicU64,
     pub(super) verified: Cache<[u8; 32], (u64, Arc<Verified>)>,
-    /// With the policies they were compiled from: no others may be served by them.
-    acls: Cache<Vec<String>, (Arc<Policies>, Arc<Acl>)>,
+    acls: Cache<AclKey, Compiled>,
+    /// Groups, and entities resolved lately.
+    pub(super) identities: Identities,
     /// The greatest revision this process has seen applied.
     revision: AtomicU64,
     /// The revision seen when the cutoff under way began; the maximum when there is none.
@@ -99,6 +131,7 @@ impl Opened {
             epoch: AtomicU64::new(1),
             verified: Cache::new(VERIFIED_MAX),
             acls: Cache::new(ACLS_MAX),
+            identities: Identities::default(),
             revision: AtomicU64::new(parts.revision.0),
             stamp_floor: AtomicU64::new(u64::MAX),
             cutting: Mutex::new(()),
@@ -108,6 +141,7 @@ impl Opened {
         };
         opened.reload_mounts().await?;
         opened.reload_policies().await?;
+        opened.reload_groups().await?;
         opened.reload_cutoffs().await?;
         opened.reload_system_config().await?;
         opened.reload_quotas().await?;
@@ -118,6 +152,7 @@ impl Opened {
         let entry = self.barrier.read_fresh::<Table>(&mount_table()).await?;
         let revision = entry.as_ref().map(|e| e.revision);
         self.mounts.store(Arc::new(entry.map(|e| e.value).unwrap_or_default()));
+        self.identities.forget_all();
         Ok(revision)
     }
 
@@ -155,16 +190,37 @@ impl Opened {
 
     /// The rights of a set of policy names; names without a policy grant nothing.
     pub fn acl_of(&self, names: &[String], now: Timestamp) -> Arc<Acl> {
-        let policies = self.policies.load_full();
-        if let Some((of, acl)) = self.acls.get(names)
-            && Arc::ptr_eq(&of, &policies)
-            && acl.valid_until().is_none_or(|end| now < end)
+        self.acl_with(names, None, now)
+    }
+
+    /// The same, with what the lease's identity adds: policies, and values for templates.
+    pub(super) fn acl_with(
+        &self,
+        names: &[String],
+        identity: Option<&Arc<Identity>>,
+        now: Timestamp,
+    ) -> Arc<Acl> {
+        let policies = self.policies.load();
+        let entity = identity.map(|i| i.entity.id);
+        if let Some(known) = self.acls.get(&AclLook { names, entity })
+            && Arc::ptr_eq(&known.policies, &policies)
+            && same(known.identity.as_ref(), identity)
+            && known.acl.valid_until().is_none_or(|end| now < end)
         {
-            return acl;
+            return known.acl;
         }
-        let set = policies.set(names);
-        let acl = Arc::new(Acl::compile(&set, &TemplateValues::none(), now));
-        self.acls.insert(names.to_vec(), (policies, acl.clone()));
+        let mut all = names.to_vec();
+        // `root` beside others would be an error, and it needs no more.
+        if !names.iter().any(|n| n == PolicyName::ROOT) {
+            let added = identity.map_or(&[][..], |i| &i.policies);
+            all.extend(added.iter().filter(|n| !names.contains(n)).cloned());
+        }
+        let set = policies.set(&all);
+        let values = identity.map_or_else(TemplateValues::none, |i| i.template_values());
+        let acl = Arc::new(Acl::compile(&set, &values, now));
+        let (policies, identity) = (Arc::clone(&policies), identity.cloned());
+        let compiled = Compiled { policies, identity, acl: acl.clone() };
+        self.acls.insert(AclKey { names: names.to_vec(), entity }, compiled);
         acl
     }
 
@@ -251,6 +307,14 @@ impl Policies {
     /// Those that people deal with: not that of wrapping tokens.
     pub fn names(&self) -> Vec<String> {
         self.by_name.keys().filter(|name| *name != PolicyName::WRAPPING).cloned().collect()
+    }
+}
+
+fn same(one: Option<&Arc<Identity>>, other: Option<&Arc<Identity>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (None, None) => true,
+        _ => false,
     }
 }
 

@@ -52,7 +52,8 @@ impl Vault {
             | EngineKind::Kv1
             | EngineKind::Kv2
             | EngineKind::Token
-            | EngineKind::Cubbyhole => {}
+            | EngineKind::Cubbyhole
+            | EngineKind::Identity => {}
         }
         Ok(())
     }

@@ -70,14 +70,18 @@ impl Vault {
         turn.run(async {
             let session = pass?;
             // Its row too: a revoked lease has no rights to tell of.
-            let (_, entry) = self.find(&session, &target).await.map_err(|error| match error {
-                VaultError::Forbidden(_) => {
+            // So has one whose entity is disabled.
+            let invalid = |error: VaultError| match error {
+                VaultError::Forbidden(_) | VaultError::Unauthenticated => {
                     VaultError::invalid("1 error occurred:\n\t* invalid token\n\n")
                 }
                 other => other,
-            })?;
-            let policies = &entry.value.attribution.token_policies;
-            let acl = session.opened.acl_of(policies, self.now());
+            };
+            let (_, entry) = self.find(&session, &target).await.map_err(invalid)?;
+            let about = &entry.value.attribution;
+            let identity = session.opened.identity(&about.entity_id).await.map_err(invalid)?;
+            let policies = &about.token_policies;
+            let acl = session.opened.acl_with(policies, identity.as_ref(), self.now());
             Ok(capabilities(&acl, paths))
         })
         .await

@@ -1,5 +1,6 @@
 //! Token roles: listed, read, written, deleted, and what they make of a request for a token.
 
+use super::entities::LoginEntity;
 use super::opened::Opened;
 use super::records::token_role_at;
 use super::turn::{Answer, Ask, Caller};
@@ -7,6 +8,7 @@ use super::{TRIES, Vault, VaultError};
 use crate::access::Operation;
 use crate::audit;
 use crate::barrier::{Entry, MountId, Unit, kinds};
+use crate::identity::canonical;
 use crate::identity::token_role::{RoleWish, TokenRole, TokenRoleError, TokenRoleUpdate};
 use crate::lease::{GrantRequest, RoleBounds, Row};
 use crate::mounts::Mount;
@@ -17,6 +19,14 @@ pub(super) struct Through<'a> {
     /// Empty is nobody in particular.
     pub(super) alias: &'a str,
     pub(super) mount: &'a Mount,
+}
+
+/// What a role made of a wish, beside the request.
+pub(super) struct Shaped {
+    pub orphan: bool,
+    pub warnings: Vec<String>,
+    /// To be told once the lease is issued, or not.
+    pub entity: Option<LoginEntity>,
 }
 
 impl Vault {
@@ -134,8 +144,7 @@ impl Vault {
     }
 
     /// Makes of `request`, which says what the caller asked for, what the role grants. `unit` holds
-    /// only while the role stays as it was read. Answers whether the token is an orphan, and what
-    /// to warn about.
+    /// only while the role stays as it was read.
     pub(super) async fn shape_by_role(
         &self,
         opened: &Opened,
@@ -143,7 +152,7 @@ impl Vault {
         through: &Through<'_>,
         own: &[String],
         request: &mut GrantRequest,
-    ) -> Result<(bool, Vec<String>), VaultError> {
+    ) -> Result<Shaped, VaultError> {
         let role = self.token_role(opened, through.name).await?;
         let role = role.ok_or_else(|| {
             let name: String = through.name.chars().take(64).collect();
@@ -160,10 +169,13 @@ impl Vault {
             renewable: request.renewable,
         };
         let granted = role.value.grant(&wish, own).map_err(invalid)?;
-        let alias = through.alias.trim().to_lowercase();
+        let alias = canonical(through.alias);
+        let mut entity = None;
         if !alias.is_empty() {
             role.value.check_alias(&alias).map_err(invalid)?;
-            request.entity_id = self.entity_of(opened, unit, through.mount, &alias).await?;
+            let known = self.entity_of_login(opened, unit, through.mount, &alias, None).await?;
+            request.entity_id = known.id.to_string();
+            entity = Some(known);
         }
         request.policies = granted.policies;
         request.policies_by_role = granted.policies_by_role;
@@ -177,7 +189,7 @@ impl Vault {
         request.bound_cidrs = granted.bound_cidrs;
         request.path = granted.path;
         request.role = key;
-        Ok((granted.orphan, granted.warnings))
+        Ok(Shaped { orphan: granted.orphan, warnings: granted.warnings, entity })
     }
 
     /// What the role of a lease says now; `None` for a lease that no token role made.

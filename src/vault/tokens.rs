@@ -28,6 +28,8 @@ pub struct Issued {
     pub row: Row,
     pub ttl: Duration,
     pub warnings: Vec<String>,
+    /// What its entity and its groups add to the lease's own.
+    pub identity_policies: Vec<String>,
 }
 
 /// What `auth/token/create` may ask for.
@@ -64,6 +66,8 @@ pub enum Target<'a> {
 pub struct LeaseView {
     pub row: Row,
     pub ttl: Duration,
+    /// As of now; `None` without an entity.
+    pub identity_policies: Option<Vec<String>>,
 }
 
 /// A renewed lease.
@@ -71,6 +75,7 @@ pub struct RenewedLease {
     pub row: Row,
     pub ttl: Duration,
     pub warnings: Vec<String>,
+    pub identity_policies: Vec<String>,
 }
 
 const INVALID_ACCESSOR: &str = "1 error occurred:\n\t* invalid accessor\n\n";
@@ -152,12 +157,13 @@ impl Vault {
             };
             let mut orphan = wish.orphan;
             let mut warnings = Vec::new();
+            let mut entity = None;
             if let Some(name) = &wish.role {
                 let through = Through { name, alias: &wish.entity_alias, mount: &mount };
                 let own = &held.claims.pol;
                 let shaped =
                     self.shape_by_role(opened, &mut unit, &through, own, &mut request).await?;
-                (orphan, warnings) = shaped;
+                (orphan, warnings, entity) = (shaped.orphan, shaped.warnings, shaped.entity);
             }
             let origin = if orphan { Origin::Orphan(&held) } else { Origin::Child(&held) };
             let limits = self.ttl_limits(&mount);
@@ -166,7 +172,11 @@ impl Vault {
             if let Some(row) = &granted.parent {
                 unit.put(&parent_at, row).await?;
             }
-            match self.issue(opened, caller, granted, unit).await {
+            let issued = self.issue(opened, caller, granted, unit).await;
+            if let Some(entity) = entity {
+                entity.settled(opened);
+            }
+            match issued {
                 Err(VaultError::Contended) => {}
                 Err(error) => return Err(error),
                 Ok(mut issued) => {
@@ -195,6 +205,9 @@ impl Vault {
                 ),
                 other => VaultError::Internal(other.to_string()),
             })?;
+        // Before the lease is made: if this can't be read, none is.
+        let identity_policies =
+            opened.identity_policies(&granted.row.attribution.entity_id).await?;
         let signature = self.ports.sign.sign(&opened.lease_key, input.message()).await?;
         let token = SecretText::new(input.finish(&signature));
         let at = row_at(granted.row.accessor);
@@ -206,7 +219,13 @@ impl Vault {
             opened.bump_epoch();
         }
         self.ports.metrics.leases.issued.inc();
-        Ok(Issued { token, row: granted.row, ttl: granted.ttl, warnings: granted.warnings })
+        Ok(Issued {
+            token,
+            row: granted.row,
+            ttl: granted.ttl,
+            warnings: granted.warnings,
+            identity_policies,
+        })
     }
 
     /// A root lease made by the vault itself: at init, and by `dev` for its file.
@@ -244,7 +263,10 @@ impl Vault {
                 Target::Own => session.held.row.as_ref().clone(),
                 other => self.find(&session, other).await?.1.value,
             };
-            Ok(LeaseView { ttl: row.ttl(self.now()), row })
+            let entity = &row.attribution.entity_id;
+            let identity = session.opened.known_identity(entity).await?;
+            let identity_policies = identity.map(|i| i.policies.clone());
+            Ok(LeaseView { ttl: row.ttl(self.now()), row, identity_policies })
         })
         .await
     }
@@ -273,6 +295,8 @@ impl Vault {
                     }
                 };
                 let client = Client { address: caller.client, certificate: None };
+                let entity = &entry.value.attribution.entity_id;
+                let identity_policies = opened.identity_policies(entity).await?;
                 let limits = self.limits_of(opened, &entry.value);
                 let (row, parent) = (&entry.value, parent.as_ref());
                 let bounds = self.bounds_by_role(opened, row).await?;
@@ -294,7 +318,7 @@ impl Vault {
                         opened.bump_epoch();
                         self.ports.metrics.leases.renewed.inc();
                         let (row, ttl, warnings) = (renewed.row, renewed.ttl, renewed.warnings);
-                        return Ok(RenewedLease { row, ttl, warnings });
+                        return Ok(RenewedLease { row, ttl, warnings, identity_policies });
                     }
                     Err(VaultError::Contended) => {}
                     Err(error) => return Err(error),

@@ -261,7 +261,8 @@ impl Vault {
         let opened = self.opened()?;
         let token = caller.token.as_ref().ok_or(VaultError::Unauthenticated)?;
         let held = self.authenticate(&opened, token.expose(), caller.client).await?;
-        let acl = opened.acl_of(&held.claims.pol, self.now());
+        let identity = opened.identity(&held.claims.sub).await?;
+        let acl = opened.acl_with(&held.claims.pol, identity.as_ref(), self.now());
         Ok(Session { opened, held, acl, wrap_ttl: caller.wrap_ttl })
     }
 

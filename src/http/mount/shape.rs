@@ -98,6 +98,7 @@ fn description(mount: &Mount) -> String {
         (EngineKind::System, "") => {
             "system endpoints used for control, policy and debugging".into()
         }
+        (EngineKind::Identity, "") => "identity store".into(),
         (EngineKind::Cubbyhole, "") => "per-token private secret storage".into(),
         (_, own) => own.to_owned(),
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::UserpassError;
-use crate::identity::canonical_key;
+use crate::identity::canonical;
 use crate::limits::USER_NAME_BYTES_MAX;
 
 /// A canonical user name. Letters and digits of any script, `_`, and inside also `-`, `.`, `@`:
@@ -17,7 +17,7 @@ impl UserName {
     /// # Errors
     /// `UserName`: such a user can't exist.
     pub fn parse(text: &str) -> Result<Self, UserpassError> {
-        let name = canonical_key(text);
+        let name = canonical(text);
         let edge = |c: char| c.is_alphanumeric() || c == '_';
         let inner = |c: char| edge(c) || matches!(c, '-' | '.' | '@');
         let good = name.len() <= USER_NAME_BYTES_MAX

@@ -84,7 +84,8 @@ impl Vault {
                 unit.expect_at::<Role>(&role_at(id, &pointer.value.role), role.revision);
             }
             let who = done.principal;
-            let entity_id = self.entity_of(&opened, &mut unit, mount, &who.alias).await?;
+            let about = Some(&who.metadata);
+            let entity = self.entity_of_login(&opened, &mut unit, mount, &who.alias, about).await?;
             let parameters = who.parameters;
             let request = GrantRequest {
                 id: self.ports.random.array(),
@@ -103,14 +104,16 @@ impl Vault {
                 mount_id: hex::encode(mount.id),
                 mount_accessor: mount.accessor.clone(),
                 role: who.role,
-                entity_id,
+                entity_id: entity.id.to_string(),
                 bound_cidrs: parameters.bound_cidrs,
                 ..GrantRequest::default()
             };
             let limits = self.ttl_limits(mount);
             let granted = grant(request, Origin::Login, &limits, &opened.expect, self.now())
                 .map_err(refused)?;
-            match self.issue(&opened, caller, granted, unit).await {
+            let issued = self.issue(&opened, caller, granted, unit).await;
+            entity.settled(&opened);
+            match issued {
                 Err(VaultError::Contended) => {}
                 done => return done,
             }

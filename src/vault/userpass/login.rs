@@ -168,7 +168,8 @@ impl Vault {
     ) -> Result<Issued, VaultError> {
         let mount = attempt.mount;
         let who = principal(user, &mount.path, attempt.caller.client);
-        let entity_id = self.entity_of(opened, &mut unit, mount, &who.alias).await?;
+        let about = Some(&who.metadata);
+        let entity = self.entity_of_login(opened, &mut unit, mount, &who.alias, about).await?;
         let parameters = who.parameters;
         let request = GrantRequest {
             id: self.ports.random.array(),
@@ -187,14 +188,16 @@ impl Vault {
             mount_id: hex::encode(mount.id),
             mount_accessor: mount.accessor.clone(),
             role: who.role,
-            entity_id,
+            entity_id: entity.id.to_string(),
             bound_cidrs: parameters.bound_cidrs,
             ..GrantRequest::default()
         };
         let limits = self.ttl_limits(mount);
         let granted =
             grant(request, Origin::Login, &limits, &opened.expect, self.now()).map_err(refused)?;
-        self.issue(opened, attempt.caller, granted, unit).await
+        let issued = self.issue(opened, attempt.caller, granted, unit).await;
+        entity.settled(opened);
+        issued
     }
 }
 

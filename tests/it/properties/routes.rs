@@ -35,6 +35,7 @@ const TABLES: &[(&str, &str)] = &[
     ("auth/userpass", include_str!("../../../src/http/routes/userpass.rs")),
     ("cubbyhole", include_str!("../../../src/http/routes/cubbyhole.rs")),
     ("kv1", include_str!("../../../src/http/routes/kv1.rs")),
+    ("identity", include_str!("../../../src/http/routes/identity.rs")),
 ];
 
 pub fn all() -> Vec<Route> {

@@ -1,5 +1,7 @@
-//! The one spelling of a person's name (P2): lookup, lock-out, alias, entity, paths in policies and
-//! audit all use it, so that no two of them can disagree about who is meant.
+//! The one spelling of a name that a person or a machine is known by (P2): lookup, lock-out, alias,
+//! entity, group, paths in policies and audit all use it, so that no two of them can disagree about
+//! who is meant. Not here: policy names (`access::PolicyName`), and role ids of AppRole, which are
+//! compared as they are.
 
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -8,7 +10,7 @@ const ROUNDS_MAX: usize = 8;
 
 /// `text` trimmed, in Unicode's compatibility composition (NFKC), without case. What looks the
 /// same in another width or case of letters is the same: `ＢＯＢ`, `Bob` and ` bob` are `bob`.
-pub fn canonical_key(text: &str) -> String {
+pub fn canonical(text: &str) -> String {
     let mut key = folded(text);
     for _ in 0..ROUNDS_MAX {
         let next = folded(&key);
@@ -39,19 +41,19 @@ mod tests {
     fn p02_spellings_of_one_name_have_one_key() {
         for spelling in ["bob", "BOB", " Bob ", "\tbOb\n", "\u{ff22}\u{ff4f}\u{ff22}", "\u{a0}bob"]
         {
-            assert_eq!(canonical_key(spelling), "bob", "{spelling:?}");
+            assert_eq!(canonical(spelling), "bob", "{spelling:?}");
         }
         // Composed and decomposed, sharp s, final sigma, Kelvin sign.
-        assert_eq!(canonical_key("E\u{301}TE"), canonical_key("\u{e9}te"));
-        assert_eq!(canonical_key("stra\u{df}e"), canonical_key("STRASSE"));
-        assert_eq!(canonical_key("\u{3bf}\u{3c2}"), canonical_key("\u{39f}\u{3a3}"));
-        assert_eq!(canonical_key("\u{212a}"), "k");
+        assert_eq!(canonical("E\u{301}TE"), canonical("\u{e9}te"));
+        assert_eq!(canonical("stra\u{df}e"), canonical("STRASSE"));
+        assert_eq!(canonical("\u{3bf}\u{3c2}"), canonical("\u{39f}\u{3a3}"));
+        assert_eq!(canonical("\u{212a}"), "k");
     }
 
     #[test]
     fn p02_the_key_of_every_character_is_its_own_key() {
         for c in '\0'..=char::MAX {
-            let key = canonical_key(c.encode_utf8(&mut [0; 4]));
+            let key = canonical(c.encode_utf8(&mut [0; 4]));
             assert_eq!(folded(&key), key, "{c:?}");
         }
     }
@@ -59,10 +61,10 @@ mod tests {
     proptest! {
         #[test]
         fn p02_a_key_is_its_own_key_and_case_is_none_of_it(text in "\\PC{0,12}") {
-            let key = canonical_key(&text);
-            prop_assert_eq!(canonical_key(&key), key.clone());
-            prop_assert_eq!(canonical_key(&text.to_uppercase()), canonical_key(&text.to_uppercase().to_lowercase()));
-            prop_assert_eq!(canonical_key(&format!(" {text}\t")), key);
+            let key = canonical(&text);
+            prop_assert_eq!(canonical(&key), key.clone());
+            prop_assert_eq!(canonical(&text.to_uppercase()), canonical(&text.to_uppercase().to_lowercase()));
+            prop_assert_eq!(canonical(&format!(" {text}\t")), key);
         }
     }
 }
