@@ -70,7 +70,7 @@ pub struct Nothing {}
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum AliasOrNone {
-    Alias(GroupAlias),
+    Alias(Box<GroupAlias>),
     None(Nothing),
 }
 

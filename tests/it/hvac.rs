@@ -30,3 +30,8 @@ fn hvac_logs_in_by_approle() {
     let (role_id, secret_id) = server.role("hvac", serde_json::json!({"token_ttl": "5m"}));
     server.python("approle.py", &[&role_id, &secret_id]).ok();
 }
+
+#[test]
+fn hvac_administers_entities_and_groups() {
+    Server::start().python("identity.py", &[]).ok();
+}

@@ -21,6 +21,7 @@ mod harness;
 mod health;
 mod hsm_faults;
 mod hvac;
+mod identity;
 mod kv;
 mod listener;
 mod mounts;

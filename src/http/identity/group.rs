@@ -143,7 +143,7 @@ pub async fn lookup(ctx: &Ctx) -> Outcome {
 fn shape(found: &FoundGroup) -> shapes::Group {
     let group = &found.group;
     let alias = match (&group.alias, &found.alias_mount) {
-        (Some(alias), Some(mount)) => AliasOrNone::Alias(shapes::GroupAlias {
+        (Some(alias), Some(mount)) => AliasOrNone::Alias(Box::new(shapes::GroupAlias {
             canonical_id: group.id.to_string(),
             creation_time: alias.created.rfc3339(),
             id: alias.id.to_string(),
@@ -154,7 +154,7 @@ fn shape(found: &FoundGroup) -> shapes::Group {
             mount_path: mount.path.clone(),
             mount_type: mount.kind.to_owned(),
             name: alias.name.clone(),
-        }),
+        })),
         _ => AliasOrNone::None(Nothing {}),
     };
     shapes::Group {

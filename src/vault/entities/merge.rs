@@ -22,7 +22,7 @@ impl Vault {
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let opened = pass?.opened;
-            if wish.from.iter().any(|id| *id == wish.to) {
+            if wish.from.contains(&wish.to) {
                 return Err(VaultError::invalid(
                     "to_entity_id should not be present in from_entity_ids",
                 ));
