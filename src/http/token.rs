@@ -193,8 +193,9 @@ fn looked_up(ctx: &Ctx, id: String, view: &LeaseView) -> Reply {
         expire_time: Some(row.soft_end.min(row.hard_end).rfc3339()),
         explicit_max_ttl: whole_seconds(about.explicit_max_ttl),
         id,
-        external_namespace_policies: view.identity_policies.is_some().then(BTreeMap::new),
-        identity_policies: view.identity_policies.clone().filter(|p| !p.is_empty()),
+        external_namespace_policies: (!view.identity_policies.is_empty()).then(BTreeMap::new),
+        identity_policies: (!view.identity_policies.is_empty())
+            .then(|| view.identity_policies.clone()),
         issue_time: Some(about.creation_time.rfc3339()),
         last_renewal: about.last_renewal.map(|t| t.rfc3339()),
         last_renewal_time: about.last_renewal.map(|t| t.unix_seconds()),

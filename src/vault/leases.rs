@@ -35,7 +35,7 @@ impl Vault {
             if row.revoked || ttl.is_zero() || self.is_cut(&opened, &row) {
                 return Err(unknown());
             }
-            Ok(LeaseView { row, ttl, identity_policies: None })
+            Ok(LeaseView { row, ttl, identity_policies: Vec::new() })
         })
         .await
     }

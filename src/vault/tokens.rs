@@ -66,8 +66,8 @@ pub enum Target<'a> {
 pub struct LeaseView {
     pub row: Row,
     pub ttl: Duration,
-    /// As of now; `None` without an entity.
-    pub identity_policies: Option<Vec<String>>,
+    /// As of now.
+    pub identity_policies: Vec<String>,
 }
 
 /// A renewed lease.
@@ -264,8 +264,7 @@ impl Vault {
                 other => self.find(&session, other).await?.1.value,
             };
             let entity = &row.attribution.entity_id;
-            let identity = session.opened.known_identity(entity).await?;
-            let identity_policies = identity.map(|i| i.policies.clone());
+            let identity_policies = session.opened.identity_policies(entity).await?;
             Ok(LeaseView { ttl: row.ttl(self.now()), row, identity_policies })
         })
         .await

@@ -21,7 +21,7 @@ pub struct Lookup {
     pub expire_time: Option<String>,
     /// Seconds.
     pub explicit_max_ttl: u64,
-    /// Always empty: there are no namespaces; absent where there is no entity.
+    /// Always empty: there are no namespaces; absent where there are no `identity_policies`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_namespace_policies: Option<BTreeMap<String, Vec<String>>>,
     /// The token itself; empty in a lookup by accessor.
