@@ -14,14 +14,18 @@
 //! * one file per group of commands: `audit`, `kv`, `lease`, `login`, `operator`, `policy`, `token`,
 //!   `userpass`, `wrapping`
 
+mod api;
+mod approle;
 pub mod audit;
 pub mod client;
 mod environment;
 mod error;
+mod identity;
 mod input;
 mod kv;
 mod lease;
 mod login;
+mod mount;
 mod operator;
 mod output;
 mod policy;
@@ -136,13 +140,41 @@ pub enum Remote {
     /// Users who log in with a password
     #[command(subcommand)]
     Userpass(userpass::UserpassCommand),
-    /// State of the server; seal and unseal
+    /// Roles and secret ids that services log in with
+    #[command(subcommand, name = "approle")]
+    AppRole(approle::AppRoleCommand),
+    /// Secrets engines: where they are mounted
+    #[command(subcommand, alias = "secrets")]
+    Mount(mount::MountCommand),
+    /// Login methods: where they are mounted
+    #[command(subcommand)]
+    Auth(mount::AuthCommand),
+    /// Entities: callers, whatever they log in with
+    #[command(subcommand)]
+    Entity(identity::IdentityCommand),
+    /// Groups of entities
+    #[command(subcommand)]
+    Group(identity::IdentityCommand),
+    /// State of the server; initialise, seal and unseal it
     #[command(subcommand)]
     Operator(operator::OperatorCommand),
     /// Wrap values: print a token that gives them out once
     Wrap(wrapping::Wrap),
     /// Print what is wrapped; the wrapping token is used up
     Unwrap(wrapping::Unwrap),
+    /// The same as operator status
+    #[command(hide = true)]
+    Status(operator::Where),
+    /// Read any path of the API
+    Read(api::Read),
+    /// Write to any path of the API
+    Write(api::Write),
+    /// Change some fields at a path of the API (JSON merge patch)
+    Patch(api::Write),
+    /// List names below any path of the API
+    List(api::At),
+    /// Delete at any path of the API
+    Delete(api::At),
 }
 
 /// Reads the arguments of this process. Help exits with 0; usage errors print and exit with 1, but
@@ -170,7 +202,18 @@ pub fn run(command: Remote) -> ExitCode {
         Remote::Token(command) => token::run(command),
         Remote::Policy(command) => policy::run(command),
         Remote::Userpass(command) => userpass::run(command),
+        Remote::AppRole(command) => approle::run(command),
+        Remote::Mount(command) => mount::run(command),
+        Remote::Auth(command) => mount::run_auth(command),
+        Remote::Entity(command) => identity::run(command, "entity"),
+        Remote::Group(command) => identity::run(command, "group"),
         Remote::Operator(command) => operator::run(command),
+        Remote::Status(place) => operator::run(operator::OperatorCommand::Status(place)),
+        Remote::Read(args) => api::read(&args),
+        Remote::Write(args) => api::write(&args),
+        Remote::Patch(args) => api::patch(&args),
+        Remote::List(at) => api::list(&at),
+        Remote::Delete(at) => api::delete(&at),
         Remote::Wrap(args) => wrapping::wrap(args),
         Remote::Unwrap(args) => wrapping::unwrap(args),
     };
@@ -181,7 +224,7 @@ pub fn run(command: Remote) -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(e) => {
-            eprintln!("Error: {e}");
+            eprintln!("{} {e}", output::style::error());
             e.exit_code()
         }
     }

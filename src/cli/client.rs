@@ -5,6 +5,7 @@
 mod answer;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -34,6 +35,8 @@ pub struct Client {
     token: Option<SecretText>,
     namespace: Option<String>,
     wrap_ttl: Option<String>,
+    /// For a whole answer.
+    deadline: Duration,
 }
 
 #[derive(Debug)]
@@ -60,12 +63,18 @@ impl Client {
             token: None,
             namespace: None,
             wrap_ttl: None,
+            deadline: limits::CLIENT_CALL_MAX,
         })
     }
 
     /// Whom it trusts where the address is https, and who it is itself.
     pub fn with_trust(self, trust: Trust) -> Self {
         Self { trust, ..self }
+    }
+
+    /// Waits this long for a whole answer.
+    pub fn with_deadline(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
     }
 
     pub fn with_token(self, token: Option<SecretText>) -> Self {
@@ -120,12 +129,8 @@ impl Client {
             .build()
             .map_err(|source| CliError::Io { doing: "start the client", source })?;
         let (status, body) = runtime
-            .block_on(async {
-                tokio::time::timeout(limits::CLIENT_CALL_MAX, self.send(request)).await
-            })
-            .unwrap_or_else(|_| {
-                Err(format!("no complete answer within {} s", limits::CLIENT_CALL_MAX.as_secs()))
-            })
+            .block_on(async { tokio::time::timeout(self.deadline, self.send(request)).await })
+            .unwrap_or_else(|_| Err(format!("no complete answer within {:?}", self.deadline)))
             .map_err(|reason| CliError::Unreachable { address: self.address.clone(), reason })?;
         let body = String::from_utf8(body.into())
             .map_err(|_| CliError::Answer("it is not UTF-8".into()))?;
@@ -267,12 +272,22 @@ fn encoded(body: &impl Serialize) -> Result<Bytes, CliError> {
 
 /// Percent-encodes all but RFC 3986's unreserved characters and `/`.
 fn encode_path(path: &str) -> String {
-    path.trim_start_matches('/').bytes().fold(String::new(), |mut out, b| {
-        match b {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                out.push(b.into());
-            }
-            _ => out.push_str(&format!("%{b:02X}")),
+    encode(path.trim_start_matches('/'), "/")
+}
+
+/// `k=v&k=v`, encoded.
+pub fn encode_query<'a>(pairs: impl Iterator<Item = (&'a str, String)>) -> String {
+    let pairs = pairs.map(|(key, value)| format!("{}={}", encode(key, ""), encode(&value, "")));
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+fn encode(text: &str, also: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, b| {
+        let char = char::from(b);
+        if char.is_ascii_alphanumeric() || "-._~".contains(char) || also.contains(char) {
+            out.push(char);
+        } else {
+            out.push_str(&format!("%{b:02X}"));
         }
         out
     })

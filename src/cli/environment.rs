@@ -5,13 +5,16 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 
 use super::client::Client;
 use super::error::CliError;
+use crate::limits;
 use crate::sensitive::SecretText;
 use crate::tls::Trust;
+use crate::wire::duration::parse_field;
 
 const PREFIXES: [&str; 3] = ["STRONGROOM_", "BAO_", "VAULT_"];
 const ADDRESS_DEFAULT: &str = "http://127.0.0.1:8200";
@@ -66,7 +69,11 @@ impl Connection {
         let namespace = self.namespace.clone().or_else(|| variable("NAMESPACE"));
         let client = Client::new(address.as_deref().unwrap_or(ADDRESS_DEFAULT))?;
         let wrap_ttl = self.wrap_ttl.clone().or_else(|| variable("WRAP_TTL"));
-        Ok(client.with_namespace(namespace).with_wrap_ttl(wrap_ttl).with_trust(self.trust()?))
+        Ok(client
+            .with_namespace(namespace)
+            .with_wrap_ttl(wrap_ttl)
+            .with_deadline(deadline(variable("CLIENT_TIMEOUT"))?)
+            .with_trust(self.trust()?))
     }
 
     fn trust(&self) -> Result<Trust, CliError> {
@@ -111,6 +118,15 @@ impl Connection {
             _ => Ok(None),
         }
     }
+}
+
+/// How long to wait for an answer: seconds, or a duration such as 90s or 2m.
+fn deadline(text: Option<String>) -> Result<Duration, CliError> {
+    let Some(text) = text else { return Ok(limits::CLIENT_CALL_MAX) };
+    let wait = parse_field(&text).ok().and_then(|nanos| u64::try_from(nanos).ok());
+    wait.filter(|nanos| *nanos > 0).map(Duration::from_nanos).ok_or_else(|| {
+        CliError::usage(format!("CLIENT_TIMEOUT is {text:?}; set it to a duration such as 30s"))
+    })
 }
 
 /// The first of STRONGROOM_`name`, BAO_`name`, VAULT_`name` that is set and not empty.
@@ -181,6 +197,17 @@ mod tests {
         assert_eq!(value(&all[..2]).as_deref(), Some("b"));
         assert_eq!(value(&[("BAO_ADDR", ""), ("VAULT_ADDR", "v")]).as_deref(), Some("v"));
         assert_eq!(value(&[]), None);
+    }
+
+    #[test]
+    fn a_timeout_is_seconds_or_a_duration_and_never_nothing() {
+        let wait = |text: &str| deadline(Some(text.to_owned()));
+        assert_eq!(deadline(None).unwrap(), limits::CLIENT_CALL_MAX);
+        assert_eq!(wait("5").unwrap(), Duration::from_secs(5));
+        assert_eq!(wait("1m30s").unwrap(), Duration::from_secs(90));
+        for wrong in ["0", "-1s", "soon"] {
+            assert!(wait(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -132,13 +132,9 @@ fn get(args: &Get) -> Result<(), CliError> {
     let answer = answer.ok()?;
     let metadata = answer.require(&["data", "metadata"])?;
     let Some(data) = answer.object(&["data", "data"])? else { return Err(args.at.absent()) };
-    args.at.output.sections(
-        &answer,
-        vec![
-            Section { title: "Metadata", fields: metadata },
-            Section { title: "Data", fields: data },
-        ],
-    )
+    args.at
+        .output
+        .sections(&answer, vec![Section::new("Metadata", metadata), Section::new("Data", data)])
 }
 
 /// A 404 with metadata is a version that was there; without, there never was one.
