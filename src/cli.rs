@@ -26,6 +26,7 @@ mod kv;
 mod lease;
 mod login;
 mod mount;
+mod nearest;
 mod operator;
 mod output;
 mod policy;

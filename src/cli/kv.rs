@@ -3,6 +3,7 @@
 
 mod metadata;
 mod mount;
+mod versions;
 
 use std::process::ExitCode;
 
@@ -13,7 +14,8 @@ use super::client::{Answer, Client, text_of};
 use super::environment::Connection;
 use super::error::CliError;
 use super::input::Input;
-use super::output::{Output, Section};
+use super::nearest::nearest;
+use super::output::{Output, Section, harmless};
 use mount::Place;
 
 #[derive(Debug, Subcommand)]
@@ -32,6 +34,12 @@ pub enum KvCommand {
     Undelete(Versions),
     /// Remove versions for good
     Destroy(Versions),
+    /// Make an old version the newest again
+    Rollback(versions::Rollback),
+    /// Which fields differ between two versions
+    Diff(versions::Diff),
+    /// Turn on versions for an unversioned mount
+    EnableVersioning(At),
     /// Settings and history of a secret
     #[command(subcommand)]
     Metadata(metadata::MetadataCommand),
@@ -42,6 +50,9 @@ pub enum KvCommand {
 pub struct At {
     /// Such as secret/app/database
     path: String,
+    /// Where the engine is mounted, if the path is meant below it
+    #[arg(long, value_name = "MOUNT")]
+    mount: Option<String>,
     #[command(flatten)]
     connection: Connection,
     #[command(flatten)]
@@ -87,6 +98,9 @@ pub fn run(command: KvCommand) -> Result<ExitCode, CliError> {
         KvCommand::Delete(args) => delete(&args),
         KvCommand::Undelete(args) => change(&args, "undelete", "Brought back"),
         KvCommand::Destroy(args) => change(&args, "destroy", "Destroyed"),
+        KvCommand::Rollback(args) => versions::rollback(&args),
+        KvCommand::Diff(args) => versions::diff(&args),
+        KvCommand::EnableVersioning(at) => enable_versioning(&at),
         KvCommand::Metadata(command) => metadata::run(command),
     }?;
     Ok(ExitCode::SUCCESS)
@@ -95,15 +109,33 @@ pub fn run(command: KvCommand) -> Result<ExitCode, CliError> {
 impl At {
     fn open(&self) -> Result<(Client, Place), CliError> {
         let client = self.connection.client()?;
-        let place = Place::find(&client, &self.path)?;
+        let place = Place::find(&client, &self.whole())?;
         Ok((client, place))
     }
 
-    fn absent(&self) -> CliError {
-        CliError::Absent(format!(
-            "there is nothing at {}; strongroom kv list shows what there is",
-            self.path
-        ))
+    fn whole(&self) -> String {
+        match &self.mount {
+            Some(mount) => {
+                format!("{}/{}", mount.trim_matches('/'), self.path.trim_start_matches('/'))
+            }
+            None => self.path.clone(),
+        }
+    }
+
+    /// Nothing is there; names beside it that are alike, as far as the caller may list them.
+    fn absent(&self, client: &Client) -> CliError {
+        let path = self.whole();
+        let (parent, name) = path.trim_end_matches('/').rsplit_once('/').unwrap_or(("", &path));
+        let beside = Place::find(client, &format!("{parent}/"))
+            .and_then(|place| client.list(&place.listed()?)?.ok()?.keys())
+            .unwrap_or_default();
+        let alike: Vec<String> =
+            nearest(name, &beside).iter().map(|n| harmless(&format!("{parent}/{n}"))).collect();
+        CliError::Absent(if alike.is_empty() {
+            format!("there is nothing at {path}; strongroom kv list shows what there is")
+        } else {
+            format!("there is nothing at {path}; did you mean {}?", alike.join(", "))
+        })
     }
 
     /// What a write says of the version that it made.
@@ -121,32 +153,35 @@ fn get(args: &Get) -> Result<(), CliError> {
         if args.version.is_some() {
             return Err(place.unversioned("--version"));
         }
-        let answer = client.get(&place.plain(), "")?.found()?.ok_or_else(|| args.at.absent())?;
+        let answer = client.get(&place.plain(), "")?.found()?;
+        let answer = answer.ok_or_else(|| args.at.absent(&client))?;
         return args.at.output.fields(&answer, answer.require(&["data"])?);
     }
     let query = args.version.map(|n| format!("version={n}")).unwrap_or_default();
     let answer = client.get(&place.inner("data")?, &query)?;
     if answer.status == 404 {
-        return Err(gone(&args.at, &answer));
+        return Err(gone(&args.at, &client, &answer));
     }
     let answer = answer.ok()?;
     let metadata = answer.require(&["data", "metadata"])?;
-    let Some(data) = answer.object(&["data", "data"])? else { return Err(args.at.absent()) };
+    let Some(data) = answer.object(&["data", "data"])? else {
+        return Err(args.at.absent(&client));
+    };
     args.at
         .output
         .sections(&answer, vec![Section::new("Metadata", metadata), Section::new("Data", data)])
 }
 
 /// A 404 with metadata is a version that was there; without, there never was one.
-fn gone(at: &At, answer: &Answer) -> CliError {
+fn gone(at: &At, client: &Client, answer: &Answer) -> CliError {
     let Ok(Some(metadata)) = answer.object(&["data", "metadata"]) else {
         return match answer.refusal() {
-            CliError::Refused { errors, .. } if errors.is_empty() => at.absent(),
+            CliError::Refused { errors, .. } if errors.is_empty() => at.absent(client),
             refusal => refusal,
         };
     };
     let field = |name: &str| metadata.get(name).map(|v| text_of(v)).unwrap_or_default();
-    let (path, version) = (&at.path, field("version"));
+    let (path, version) = (at.whole(), field("version"));
     CliError::Absent(if field("destroyed") == "true" {
         format!("version {version} of {path} was destroyed; it cannot be brought back")
     } else {
@@ -181,7 +216,7 @@ fn patch(args: &Put) -> Result<(), CliError> {
     let options = args.cas.map(|cas| json!({ "cas": cas })).unwrap_or(json!({}));
     let answer = client.patch(&place.inner("data")?, &Body { data: &values, options })?;
     if answer.status == 404 {
-        return Err(gone(&args.at, &answer));
+        return Err(gone(&args.at, &client, &answer));
     }
     args.at.written(&answer.ok()?, &place)
 }
@@ -195,11 +230,18 @@ struct Body<'a> {
 
 fn list(at: &At) -> Result<(), CliError> {
     let (client, place) = at.open()?;
-    let path = if place.versioned { place.inner("metadata")? } else { place.plain() };
-    let answer = client.list(&path)?.found()?.ok_or_else(|| {
+    let answer = client.list(&place.listed()?)?.found()?.ok_or_else(|| {
         CliError::Absent(format!("there is nothing below {}", at.path.trim_end_matches('/')))
     })?;
     at.output.keys(&answer)
+}
+
+fn enable_versioning(at: &At) -> Result<(), CliError> {
+    let mount = at.whole();
+    let mount = mount.trim_matches('/');
+    let body = json!({ "options": { "version": "2" } });
+    at.connection.client()?.put(&format!("sys/mounts/{mount}/tune"), &body)?.ok()?;
+    at.output.done(&format!("{mount}/ keeps versions from now on"))
 }
 
 fn delete(args: &Versions) -> Result<(), CliError> {

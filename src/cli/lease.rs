@@ -1,4 +1,4 @@
-//! `lease lookup|renew|revoke`: what the server handed out for a while.
+//! `lease lookup|renew|revoke|revoke-prefix`: what the server handed out for a while.
 
 use std::process::ExitCode;
 
@@ -17,11 +17,13 @@ pub enum LeaseCommand {
     Renew(Renew),
     /// End a lease, or all below a prefix
     Revoke(Revoke),
+    /// End every lease whose creation path begins with this path
+    RevokePrefix(Named),
 }
 
 #[derive(Debug, Args)]
 pub struct Named {
-    /// The lease's id
+    /// The lease's id, or a path where many are meant
     id: String,
     #[command(flatten)]
     connection: Connection,
@@ -69,7 +71,8 @@ pub fn run(command: LeaseCommand) -> Result<ExitCode, CliError> {
             named.connection.client()?.put("sys/leases/revoke", &body)?.ok()?;
             named.output.done(&format!("Revoked {}", named.id))?;
         }
-        LeaseCommand::Revoke(Revoke { named, prefix: true }) => {
+        LeaseCommand::Revoke(Revoke { named, prefix: true })
+        | LeaseCommand::RevokePrefix(named) => {
             let path = format!("sys/leases/revoke-prefix/{}", named.id.trim_matches('/'));
             named.connection.client()?.put(&path, &json!({}))?.ok()?;
             named.output.done(&format!("Revoked every lease below {}", named.id))?;

@@ -1,4 +1,4 @@
-//! `operator status|seal|unseal`: the state of a server, and closing and opening it.
+//! `operator init|status|seal|unseal`: a server's first start, its state, closing and opening it.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,19 +6,31 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::client::Client;
-use super::environment::Connection;
+use super::client::{Client, text_of};
+use super::environment::{Connection, store_token};
 use super::error::{CliError, REMOTE};
 use super::output::Output;
+use crate::sensitive::SecretText;
 
 #[derive(Debug, Subcommand)]
 pub enum OperatorCommand {
+    /// Make the keys of a new vault in its HSM, and print the first token
+    Init(Init),
     /// Show whether the server is initialised and open; exits with 2 while it is sealed
     Status(Where),
     /// Close the vault: keys are erased from its memory
     Seal(Where),
     /// Open the vault again
     Unseal(Where),
+}
+
+#[derive(Debug, Args)]
+pub struct Init {
+    #[command(flatten)]
+    place: Where,
+    /// Write the token there, readable by its owner alone, instead of printing it
+    #[arg(long, value_name = "FILE")]
+    root_token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -34,6 +46,7 @@ pub struct Where {
 
 pub fn run(command: OperatorCommand) -> Result<ExitCode, CliError> {
     match command {
+        OperatorCommand::Init(args) => init(&args),
         OperatorCommand::Status(place) => status(&place),
         OperatorCommand::Seal(place) => {
             place.client()?.put("sys/seal", &json!({}))?.ok()?;
@@ -48,6 +61,22 @@ pub fn run(command: OperatorCommand) -> Result<ExitCode, CliError> {
             status(&place)
         }
     }
+}
+
+fn init(args: &Init) -> Result<ExitCode, CliError> {
+    let answer = args.place.client()?.put("sys/init", &json!({}))?.ok()?;
+    let mut fields = answer.require(&[])?;
+    // The HSM opens the vault: there are no shares to hand out.
+    fields.retain(|name, _| name == "root_token");
+    let Some(path) = &args.root_token_file else {
+        args.place.output.fields(&answer, fields)?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let token = fields.get("root_token").map(|token| SecretText::new(text_of(token)));
+    let token = token.ok_or_else(|| CliError::Answer("it has no root token".into()))?;
+    store_token(path, &token)?;
+    args.place.output.done(&format!("Initialised; the first token is in {}", path.display()))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn status(place: &Where) -> Result<ExitCode, CliError> {

@@ -39,13 +39,19 @@ pub struct Output {
 
 /// A titled group of fields; the title is left out where there is only one group.
 pub struct Section {
-    pub title: String,
-    pub fields: Object,
+    title: String,
+    fields: Object,
+    hidden: bool,
 }
 
 impl Section {
     pub fn new(title: impl Into<String>, fields: Object) -> Self {
-        Self { title: title.into(), fields }
+        Self { title: title.into(), fields, hidden: false }
+    }
+
+    /// Fields that only `--field` finds.
+    pub fn hidden(fields: Object) -> Self {
+        Self { title: String::new(), fields, hidden: true }
     }
 }
 
@@ -96,6 +102,7 @@ impl Output {
         let titled = sections.len() > 1;
         let tables: Vec<String> = sections
             .iter()
+            .filter(|section| !section.hidden)
             .map(|section| {
                 let head = if titled {
                     format!("{}\n", style::head(&format!("== {} ==", section.title)))

@@ -1,4 +1,6 @@
-//! `token create|lookup|renew|revoke`.
+//! `token create|lookup|renew|revoke|capabilities`, and the roles that tokens are made by.
+
+mod role;
 
 use std::process::ExitCode;
 
@@ -8,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::client::{Answer, Object};
 use super::environment::Connection;
 use super::error::CliError;
-use super::input::Input;
+use super::input::{Input, named_values};
 use super::output::Output;
 
 #[derive(Debug, Subcommand)]
@@ -21,6 +23,11 @@ pub enum TokenCommand {
     Renew(Renew),
     /// End a token and its children
     Revoke(Revoke),
+    /// What a token may do at some paths (the own one when none is named)
+    Capabilities(Capabilities),
+    /// Rules that tokens are made by
+    #[command(subcommand)]
+    Role(role::RoleCommand),
 }
 
 #[derive(Debug, Args)]
@@ -99,6 +106,23 @@ pub struct Revoke {
     orphan: bool,
 }
 
+#[derive(Debug, Args)]
+pub struct Capabilities {
+    /// Paths of the API, such as secret/data/app
+    #[arg(required = true)]
+    paths: Vec<String>,
+    /// Another token: @FILE, - for stdin, ? to be asked
+    #[arg(long, value_name = "SOURCE")]
+    token: Option<String>,
+    /// The token that has this accessor
+    #[arg(long, value_name = "ACCESSOR", conflicts_with = "token")]
+    accessor: Option<String>,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    output: Output,
+}
+
 pub fn run(command: TokenCommand) -> Result<ExitCode, CliError> {
     match command {
         TokenCommand::Create(create) => {
@@ -108,7 +132,12 @@ pub fn run(command: TokenCommand) -> Result<ExitCode, CliError> {
         }
         TokenCommand::Lookup(chosen) => {
             let answer = chosen.call("lookup", Map::new())?;
-            chosen.output.fields(&answer, answer.require(&["data"])?)?;
+            let mut fields = answer.require(&["data"])?;
+            // The token itself is shown only where it is asked for.
+            if !chosen.output.wants("id") {
+                fields.remove("id");
+            }
+            chosen.output.fields(&answer, fields)?;
         }
         TokenCommand::Renew(Renew { chosen, increment }) => {
             let more = increment.map(|i| ("increment".to_owned(), i.into()));
@@ -124,6 +153,8 @@ pub fn run(command: TokenCommand) -> Result<ExitCode, CliError> {
             chosen.call(if orphan { "revoke-orphan" } else { "revoke" }, Map::new())?;
             chosen.output.done("Revoked")?;
         }
+        TokenCommand::Capabilities(args) => args.show()?,
+        TokenCommand::Role(command) => role::run(command)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -172,15 +203,33 @@ impl Create {
         set("renewable", self.renewable.map(Value::from));
         set("no_default_policy", self.no_default_policy.then_some(true.into()));
         if !self.metadata.is_empty() {
-            let meta = self.metadata.iter().map(|pair| {
-                let (key, value) = pair
-                    .split_once('=')
-                    .ok_or_else(|| CliError::usage("--metadata takes KEY=VALUE"))?;
-                Ok((key.to_owned(), Value::from(value)))
-            });
-            set("meta", Some(Value::Object(meta.collect::<Result<_, CliError>>()?)));
+            set("meta", Some(named_values("--metadata", &self.metadata)?.into()));
         }
         Ok(body)
+    }
+}
+
+impl Capabilities {
+    fn show(&self) -> Result<(), CliError> {
+        let mut body = json!({ "paths": self.paths });
+        let path = if let Some(accessor) = &self.accessor {
+            body["accessor"] = accessor.as_str().into();
+            "sys/capabilities-accessor"
+        } else if let Some(source) = &self.token {
+            // Into the body, which is where the server looks for it.
+            body["token"] = Input::new().proof(Some(source), "Token")?.expose().into();
+            "sys/capabilities"
+        } else {
+            "sys/capabilities-self"
+        };
+        let answer = self.connection.client()?.put(path, &body)?.ok()?;
+        let data = answer.require(&["data"])?;
+        let rows = self.paths.iter().filter_map(|path| {
+            let words: Vec<String> = serde_json::from_str(data.get(path)?.get()).ok()?;
+            Some(vec![path.clone(), words.join(", ")])
+        });
+        let rows: Vec<_> = rows.collect();
+        self.output.rows(answer.body(), &["Path", "Capabilities"], &rows)
     }
 }
 

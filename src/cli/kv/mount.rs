@@ -52,6 +52,11 @@ impl Place {
         Ok(format!("{}{tree}/{}", self.mount, self.rest))
     }
 
+    /// Where its names are listed.
+    pub fn listed(&self) -> Result<String, CliError> {
+        if self.versioned { self.inner("metadata") } else { Ok(self.plain()) }
+    }
+
     pub fn unversioned(&self, what: &str) -> CliError {
         CliError::usage(format!(
             "the mount {} keeps no versions: {what} has no meaning",
