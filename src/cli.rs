@@ -1,30 +1,34 @@
 //! The command line: what is typed, and the commands that speak HTTP like any other client.
 //!
-//! Exit codes: 0 done; 1 wrong usage or a local failure (nothing was sent, or the answer could not
-//! be used); 2 the server refused, failed or could not be reached. `operator status` answers 2 for
-//! a sealed vault. `audit verify` has codes of its own (its help lists them).
+//! Exit codes: `topics`. A usage error of `audit` is 3, where 1 and 2 are verdicts.
 //! Not here: `server`, `dev`, `hsm` and `audit`, whose work other modules do; they are parsed here
 //! and run by `main`.
 //!
 //! * `client`: HTTP over TCP or a Unix socket
 //! * `environment`: address and token from flags, environment and the token file
 //! * `input`: `k=v` pairs, `@file`, stdin, prompts
-//! * `output`: tables, JSON, one field
+//! * `output`: tables, JSON, YAML, one field, colour
 //! * `error`: what went wrong and what to do, with its exit code
-//! * one file per group of commands: `audit`, `kv`, `lease`, `login`, `operator`, `policy`, `token`,
-//!   `userpass`, `wrapping`
+//! * `complete`: completion in the shell; `nearest`: did you mean
+//! * `examples`, `topics`, `manual`: what help says, and docs/CLI.md made from it
+//! * one file per group of commands: `api` (read, write, patch, list, delete), `approle`, `audit`,
+//!   `identity` (entity, group), `kv`, `lease`, `login`, `mount` (mount, auth), `operator`, `policy`,
+//!   `token`, `userpass`, `wrapping` (wrap, unwrap)
 
 mod api;
 mod approle;
 pub mod audit;
 pub mod client;
+mod complete;
 mod environment;
 mod error;
+mod examples;
 mod identity;
 mod input;
 mod kv;
 mod lease;
 mod login;
+mod manual;
 mod mount;
 mod nearest;
 mod operator;
@@ -32,6 +36,7 @@ mod output;
 mod policy;
 mod prompt;
 mod token;
+mod topics;
 mod userpass;
 mod wrapping;
 
@@ -47,17 +52,9 @@ pub use error::CliError;
 use output::Output;
 pub use output::print;
 
-const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 wrong usage or a local failure; 2 the server refused, failed or could not be
-reached (operator status: or is sealed). audit verify: 0 intact, 1 tampered with, 2 intact but the
-tail is unproven, 3 wrong usage or unreadable.
-
-Address and token come from flags, from the environment (STRONGROOM_ADDR, STRONGROOM_TOKEN,
-STRONGROOM_TOKEN_FILE; then the same with BAO_ and VAULT_), or from ~/.vault-token.";
-
 /// A secrets vault whose root of trust is an HSM.
 #[derive(Debug, Parser)]
-#[command(name = "strongroom", version, arg_required_else_help = true, after_help = EXIT_CODES)]
+#[command(name = "strongroom", version, arg_required_else_help = true, after_help = topics::SHORT)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -176,18 +173,33 @@ pub enum Remote {
     List(api::At),
     /// Delete at any path of the API
     Delete(api::At),
+    /// Print a script that completes commands and paths in a shell
+    #[command(long_about = topics::COMPLETION)]
+    Completion(complete::CompletionArgs),
+    #[command(flatten)]
+    Topic(topics::Topic),
 }
 
 /// Reads the arguments of this process. Help exits with 0; usage errors print and exit with 1, but
 /// for `audit` with 3, where 1 would say that a log was tampered with.
 pub fn parse() -> Result<Command, ExitCode> {
     let args = normalised(std::env::args_os());
+    if complete::answered(&args) {
+        return Err(ExitCode::SUCCESS);
+    }
     let usage = usage_code(&args);
-    CommandLine::try_parse_from(args).map(|line| line.command).map_err(|e| {
+    let parsed = command_line().try_get_matches_from(args);
+    let parsed = parsed.and_then(|matches| CommandLine::from_arg_matches(&matches));
+    parsed.map(|line| line.command).map_err(|e| {
         // Where not even stderr takes the message, the exit code still says it.
         let _ = e.print();
         ExitCode::from(if e.use_stderr() { usage } else { 0 })
     })
+}
+
+/// All that can be typed, with its help.
+fn command_line() -> clap::Command {
+    manual::grouped(examples::added(CommandLine::command()))
 }
 
 fn usage_code(args: &[OsString]) -> u8 {
@@ -215,6 +227,8 @@ pub fn run(command: Remote) -> ExitCode {
         Remote::Patch(args) => api::patch(&args),
         Remote::List(at) => api::list(&at),
         Remote::Delete(at) => api::delete(&at),
+        Remote::Completion(args) => complete::run(&args),
+        Remote::Topic(topic) => topics::run(&topic),
         Remote::Wrap(args) => wrapping::wrap(args),
         Remote::Unwrap(args) => wrapping::unwrap(args),
     };
@@ -275,7 +289,7 @@ mod tests {
 
     #[test]
     fn the_command_tree_is_consistent() {
-        CommandLine::command().debug_assert();
+        command_line().debug_assert();
     }
 
     #[test]

@@ -241,6 +241,8 @@ pub const HSM_OFFLINE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 pub const CLIENT_CONNECT_MAX: Duration = Duration::from_secs(5);
 /// The command line waits this long for a whole answer.
 pub const CLIENT_CALL_MAX: Duration = Duration::from_secs(60);
+/// Completion in a shell waits this long for each answer.
+pub const CLIENT_COMPLETION_MAX: Duration = Duration::from_millis(700);
 /// An answer that the command line reads, bytes (a LIST of a full directory).
 pub const CLIENT_ANSWER_BYTES_MAX: usize = 64 << 20;
 /// Threads of the HSM, each with a session of its own; half sign, half unwrap.

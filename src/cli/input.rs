@@ -45,7 +45,7 @@ impl Input {
             };
             if is_visible_secret(key, value) && io::stderr().is_terminal() {
                 output::warn(&format!(
-                    "other processes and the shell's history see {key:?}; {key}=? asks for it, \
+                    "other processes and the shell's history see {key:?}; '{key}=?' asks for it, \
                      {key}=- reads stdin, {key}=@FILE a file"
                 ));
             }

@@ -75,7 +75,7 @@ pub struct Put {
     /// Only if this is the newest version (0: only if there is none)
     #[arg(long, value_name = "N")]
     cas: Option<u64>,
-    /// KEY=VALUE, KEY=@FILE, KEY=- (stdin), or a whole JSON object as @FILE or -
+    /// KEY=VALUE, KEY=@FILE, KEY=- (stdin), KEY=? (asks), or a whole JSON object as @FILE or -
     #[arg(required = true, value_name = "KEY=VALUE")]
     values: Vec<String>,
 }
@@ -126,9 +126,7 @@ impl At {
     fn absent(&self, client: &Client) -> CliError {
         let path = self.whole();
         let (parent, name) = path.trim_end_matches('/').rsplit_once('/').unwrap_or(("", &path));
-        let beside = Place::find(client, &format!("{parent}/"))
-            .and_then(|place| client.list(&place.listed()?)?.ok()?.keys())
-            .unwrap_or_default();
+        let beside = names_below(client, &format!("{parent}/")).unwrap_or_default();
         let alike: Vec<String> =
             nearest(name, &beside).iter().map(|n| harmless(&format!("{parent}/{n}"))).collect();
         CliError::Absent(if alike.is_empty() {
@@ -145,6 +143,11 @@ impl At {
             _ => self.output.done(&format!("Wrote {}", self.path)),
         }
     }
+}
+
+/// Names below a path.
+pub fn names_below(client: &Client, path: &str) -> Result<Vec<String>, CliError> {
+    client.list(&Place::find(client, path)?.listed()?)?.quiet()?.keys()
 }
 
 fn get(args: &Get) -> Result<(), CliError> {

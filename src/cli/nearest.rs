@@ -27,7 +27,8 @@ mod tests {
     fn slips_of_the_finger_are_found_and_strangers_are_not() {
         let names = ["database", "Database2", "web/", "queue"].map(str::to_owned);
         assert_eq!(nearest("databse", &names), ["database", "Database2"]);
-        assert_eq!(nearest("wbe", &names), ["web/"]);
+        assert_eq!(nearest("qeue", &names), ["queue"]);
+        assert_eq!(nearest("webb", &names), ["web/"]);
         assert!(nearest("zzz", &names).is_empty());
     }
 }

@@ -1,5 +1,8 @@
 //! Our own command line against the server.
 
+mod commands;
+mod shell;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 

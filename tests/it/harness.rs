@@ -395,7 +395,17 @@ impl Server {
     /// `command` with address, token and a home of its own; an empty token is none.
     pub fn client<'c>(&self, command: &'c mut Command, token: &str) -> &'c mut Command {
         for prefix in ["STRONGROOM", "BAO", "VAULT"] {
-            for name in ["ADDR", "TOKEN", "TOKEN_FILE", "NAMESPACE", "FORMAT", "CACERT"] {
+            let names = [
+                "ADDR",
+                "TOKEN",
+                "TOKEN_FILE",
+                "NAMESPACE",
+                "FORMAT",
+                "CACERT",
+                "CLIENT_TIMEOUT",
+                "WRAP_TTL",
+            ];
+            for name in names {
                 command.env_remove(format!("{prefix}_{name}"));
             }
         }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::cli::error::{CliError, hint};
+use crate::cli::output;
 
 /// A JSON object whose values keep their own text: 2⁵³+1 must come out as it went in.
 pub type Object = BTreeMap<String, Box<RawValue>>;
@@ -54,9 +55,28 @@ impl Answer {
         &self.body
     }
 
-    /// This answer if the status is a 2xx, else the error that the server gave.
+    /// This answer if the status is a 2xx, else the error that the server gave. Its warnings go to
+    /// stderr.
     pub fn ok(self) -> Result<Self, CliError> {
+        let answer = self.quiet()?;
+        for warning in answer.warnings() {
+            output::warn(&output::harmless(&warning));
+        }
+        Ok(answer)
+    }
+
+    /// As `ok`, without a word on stderr.
+    pub fn quiet(self) -> Result<Self, CliError> {
         if (200..300).contains(&self.status) { Ok(self) } else { Err(self.refusal()) }
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        #[derive(Deserialize)]
+        struct Warnings {
+            warnings: Option<Vec<String>>,
+        }
+        let warnings = serde_json::from_str::<Warnings>(&self.body).ok();
+        warnings.and_then(|w| w.warnings).unwrap_or_default()
     }
 
     /// This answer, or `None` for a 404 without a reason: nothing is there.
@@ -70,7 +90,7 @@ impl Answer {
             method: self.method,
             path: self.path.clone(),
             status: self.status,
-            hint: hint(self.status, &errors),
+            hint: hint(self.status, &self.path, &self.body, &errors),
             errors,
         }
     }
@@ -152,7 +172,14 @@ mod tests {
     fn a_refusal_carries_the_servers_words_and_what_to_do() {
         let answer = answer(403, r#"{"errors":["permission denied"]}"#);
         let text = answer.ok().err().unwrap().to_string();
-        assert!(text.contains("GET p answered 403\n* permission denied\nLog in"), "{text}");
+        assert!(text.contains("GET p answered 403\n* permission denied\nYour rights"), "{text}");
+    }
+
+    #[test]
+    fn warnings_are_found_where_there_are_any() {
+        assert_eq!(answer(200, r#"{"warnings":["a"]}"#).warnings(), ["a"]);
+        assert!(answer(200, r#"{"warnings":null}"#).warnings().is_empty());
+        assert!(answer(204, "").warnings().is_empty());
     }
 
     #[test]

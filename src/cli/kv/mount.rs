@@ -20,7 +20,7 @@ impl Place {
             return Err(CliError::usage("the path is empty; begin with a mount, such as secret/"));
         }
         let answer = client.get(&format!("sys/internal/ui/mounts/{path}"), "")?;
-        let answer = answer.ok()?;
+        let answer = answer.quiet()?;
         let data = answer.require(&["data"])?;
         let field = |name: &str| data.get(name).map(|v| text_of(v)).unwrap_or_default();
         if !matches!(field("type").as_str(), "kv" | "generic" | "cubbyhole") {

@@ -118,8 +118,8 @@ mod tests {
 
     #[test]
     fn objects_and_lists_nest_by_indentation() {
-        let json = r#"{"b":{"c":[1,{"d":"x","e":[]},["y"]],"f":{}},"a":null}"#;
-        let wanted = "a: null\nb:\n  c:\n    - 1\n    - d: x\n      e: []\n    - - y\n  f: {}\n";
+        let json = r#"{"b":{"c":[1,{"d":"x","e":[]},["z"]],"f":{}},"a":null}"#;
+        let wanted = "a: null\nb:\n  c:\n    - 1\n    - d: x\n      e: []\n    - - z\n  f: {}\n";
         assert_eq!(document(json), wanted);
         assert_eq!(document("[]"), "[]\n");
         assert_eq!(document(r#"["a","b"]"#), "- a\n- b\n");
