@@ -222,6 +222,34 @@ mod tests {
     }
 
     #[test]
+    fn every_command_in_the_documents_parses() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut documents = vec![root.join("README.md"), root.join("softhsm/README.md")];
+        let docs = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+        documents.extend(docs.filter(|path| path.extension().is_some_and(|e| e == "md")));
+        let mut seen = 0;
+        for document in documents {
+            let text = std::fs::read_to_string(&document).unwrap();
+            for line in text.lines().filter_map(typed) {
+                seen += 1;
+                if let Err(e) = command_line().try_get_matches_from(words(line)) {
+                    panic!("{}: strongroom {line}: {e}", document.display());
+                }
+            }
+        }
+        assert!(seen > 50, "{seen} commands were found");
+    }
+
+    /// What follows the program's name on a line of a code block, without a remark beside it.
+    fn typed(line: &str) -> Option<&str> {
+        let (program, rest) = line.trim_start().split_once(' ')?;
+        let here = line.starts_with("    ") || !line.starts_with(' ');
+        let found = here && (program == "strongroom" || program.ends_with("/strongroom"));
+        let end = rest.find("   ").unwrap_or(rest.len());
+        found.then(|| rest[..end].trim())
+    }
+
+    #[test]
     fn no_example_shows_a_secret_as_an_argument() {
         for (_, lines) in EXAMPLES {
             for word in lines.iter().flat_map(|line| words(line)) {

@@ -89,14 +89,18 @@ fails while it is not current. `strongroom COMMAND --help` says the same.
         }
         out.push_str("\n```sh\n");
         examples::lines(path).iter().for_each(|line| writeln!(out, "strongroom {line}").unwrap());
-        out.push_str("```\n\n");
+        out.push_str("```\n");
         let shared: Vec<String> =
             [flags::<Connection>(), flags::<Output>()].into_iter().flatten().collect();
         let own = command.get_arguments().filter(|arg| {
             let shared = arg.get_long().is_some() && shared.iter().any(|id| arg.get_id() == id);
             !shared && !arg.is_hide_set() && arg.get_id() != "help"
         });
-        own.for_each(|arg| describe(out, arg));
+        let own: Vec<&Arg> = own.collect();
+        if !own.is_empty() {
+            out.push('\n');
+        }
+        own.into_iter().for_each(|arg| describe(out, arg));
     }
 
     fn describe(out: &mut String, arg: &Arg) {

@@ -7,8 +7,12 @@ const ALIKE_MIN: f64 = 0.8;
 
 /// The names most like `wanted`, best first.
 pub fn nearest<'n>(wanted: &str, names: &'n [String]) -> Vec<&'n str> {
+    let wanted = wanted.to_lowercase();
     let likeness = |name: &str| {
-        strsim::jaro_winkler(&wanted.to_lowercase(), &name.trim_end_matches('/').to_lowercase())
+        let name = name.trim_end_matches('/').to_lowercase();
+        // One slip in a short name is much of it.
+        let slip = wanted.len() > 1 && strsim::damerau_levenshtein(&wanted, &name) == 1;
+        strsim::jaro_winkler(&wanted, &name).max(if slip { ALIKE_MIN } else { 0.0 })
     };
     let mut alike: Vec<(f64, &str)> = names
         .iter()
@@ -29,6 +33,7 @@ mod tests {
         assert_eq!(nearest("databse", &names), ["database", "Database2"]);
         assert_eq!(nearest("qeue", &names), ["queue"]);
         assert_eq!(nearest("webb", &names), ["web/"]);
+        assert_eq!(nearest("bd", &["db".to_owned()]), ["db"]);
         assert!(nearest("zzz", &names).is_empty());
     }
 }

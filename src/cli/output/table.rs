@@ -10,6 +10,8 @@ use crate::cli::client::{Object, text_of};
 const GAP: &str = "    ";
 /// No column is cut to less.
 const COLUMN_MIN: usize = 8;
+/// What the last column gets at least.
+const LAST_MIN: usize = 20;
 
 /// Key and value, a line each.
 pub(super) fn of_fields(fields: &Object) -> String {
@@ -46,12 +48,13 @@ pub(super) fn of_rows(head: &[&str], rows: &[Vec<String>], room: Option<usize>) 
     out
 }
 
-/// Takes from the widest column but the last, until a line fits or nothing more can be taken.
+/// Takes from the widest column but the last, until a line fits or nothing more can be taken. The last
+/// one may run over the edge: no other is cut for the sake of a long description.
 fn shrink(widths: &mut [usize], room: usize) {
-    let gaps = GAP.len() * widths.len().saturating_sub(1);
-    while widths.iter().sum::<usize>() + gaps > room {
-        let count = widths.len().saturating_sub(1);
-        let Some(widest) = widths[..count].iter_mut().max().filter(|w| **w > COLUMN_MIN) else {
+    let Some((last, others)) = widths.split_last_mut() else { return };
+    let room = room.saturating_sub((*last).min(LAST_MIN) + GAP.len() * others.len());
+    while others.iter().sum::<usize>() > room {
+        let Some(widest) = others.iter_mut().max().filter(|width| **width > COLUMN_MIN) else {
             return;
         };
         *widest -= 1;

@@ -22,7 +22,7 @@ fn mounts_login_methods_and_roles_have_their_commands() {
     assert_eq!(run(&["mount", "tune", "team", "--field", "max_lease_ttl"]).ok(), "43200");
     let list = run(&["mount", "list"]).ok();
     let row = list.lines().find(|line| line.starts_with("team/")).unwrap();
-    assert!(row.contains("kv (version 2)") && row.ends_with("43200s    The team"), "{list}");
+    assert!(row.contains("kv (version 2)") && row.ends_with("43200s     The team"), "{list}");
     run(&["mount", "disable", "team"]).ok();
     assert!(!run(&["secrets", "list"]).ok().contains("team/"), "the older name works as well");
 

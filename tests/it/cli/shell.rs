@@ -124,7 +124,7 @@ fn help_explains_codes_and_variables_and_a_slip_gets_a_suggestion() {
     assert!(environment.contains("CLIENT_TIMEOUT"), "{environment}");
     let example = finish(program().args(["kv", "get", "-h"])).ok();
     assert!(example.contains("Examples:\n  strongroom kv get secret/team/app"), "{example}");
-    let slip = finish(program().args(["polciy", "list"]));
+    let slip = finish(program().args(["polcy", "list"]));
     assert_eq!(slip.code, Some(1));
     assert!(slip.stderr.contains("similar subcommand exists: 'policy'"), "{}", slip.stderr);
 }
