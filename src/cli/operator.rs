@@ -1,15 +1,17 @@
 //! `operator init|status|seal|unseal`: a server's first start, its state, closing and opening it.
 
-use std::path::PathBuf;
+use std::fs;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::client::{Client, text_of};
+use super::client::{Answer, Client, text_of};
 use super::environment::{Connection, store_token};
 use super::error::{CliError, REMOTE};
-use super::output::Output;
+use super::output::{Output, warn};
 use crate::sensitive::SecretText;
 
 #[derive(Debug, Subcommand)]
@@ -64,19 +66,39 @@ pub fn run(command: OperatorCommand) -> Result<ExitCode, CliError> {
 }
 
 fn init(args: &Init) -> Result<ExitCode, CliError> {
-    let answer = args.place.client()?.put("sys/init", &json!({}))?.ok()?;
+    let client = args.place.client()?;
+    // The token is given out once: its file must be possible before it is asked for.
+    if let Some(path) = &args.root_token_file {
+        reserve(path)?;
+    }
+    let made = client.put("sys/init", &json!({})).and_then(Answer::ok);
+    let answer = made.inspect_err(|_| {
+        // Empty, and made just now; that it stays is no harm.
+        let _ = args.root_token_file.as_ref().map(fs::remove_file);
+    })?;
     let mut fields = answer.require(&[])?;
     // The HSM opens the vault: there are no shares to hand out.
     fields.retain(|name, _| name == "root_token");
-    let Some(path) = &args.root_token_file else {
-        args.place.output.fields(&answer, fields)?;
-        return Ok(ExitCode::SUCCESS);
-    };
     let token = fields.get("root_token").map(|token| SecretText::new(text_of(token)));
     let token = token.ok_or_else(|| CliError::Answer("it has no root token".into()))?;
-    store_token(path, &token)?;
-    args.place.output.done(&format!("Initialised; the first token is in {}", path.display()))?;
+    match args.root_token_file.as_ref().map(|path| (path, store_token(path, &token))) {
+        Some((path, Ok(()))) => {
+            let done = format!("Initialised; the first token is in {}", path.display());
+            args.place.output.done(&done)?;
+        }
+        Some((_, Err(e))) => {
+            warn(&format!("{e}; it is printed instead"));
+            args.place.output.fields(&answer, fields)?;
+        }
+        None => args.place.output.fields(&answer, fields)?,
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the file, which must not be there yet.
+fn reserve(path: &Path) -> Result<(), CliError> {
+    let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    made.map(drop).map_err(|source| CliError::File { doing: "make", path: path.to_owned(), source })
 }
 
 fn status(place: &Where) -> Result<ExitCode, CliError> {

@@ -1,6 +1,7 @@
 //! Every group of commands, each taking its things through their lives.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
 
@@ -141,6 +142,32 @@ fn any_path_can_be_read_written_and_listed() {
     assert_eq!(run(&["write", "sys/policies/acl/p"]).code, Some(1));
     run(&["lease", "revoke-prefix", "auth/token"]).ok();
     assert_eq!(server.strongroom(&token, &["token", "lookup"]).code, Some(2));
+}
+
+#[test]
+fn the_first_token_of_a_new_vault_goes_into_a_file_of_its_owner() {
+    let mut server = Server::start();
+    server.reconfigure(|config| config);
+    for left in ["data", "audit"] {
+        fs::remove_dir_all(server.data().join(left)).unwrap();
+    }
+    server.restart();
+    assert_eq!(server.strongroom("", &["operator", "status"]).code, Some(2));
+    let path = server.file("first");
+    let init = ["operator", "init", "--root-token-file", path.to_str().unwrap()];
+    fs::write(&path, "precious").unwrap();
+    assert_eq!(server.strongroom("", &init).code, Some(1));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "precious", "nothing is overwritten");
+    fs::remove_file(&path).unwrap();
+    let said = server.strongroom("", &init).ok();
+    let token = fs::read_to_string(&path).unwrap();
+    assert!(!said.contains(&token) && token.len() > 20, "{said}");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(server.strongroom(&token, &["token", "lookup"]).ok().contains("[root]"));
+    fs::remove_file(&path).unwrap();
+    let again = server.strongroom("", &init);
+    assert_eq!(again.code, Some(2), "{again:?}");
+    assert!(!path.exists());
 }
 
 /// Against a server that has these paths, whatever ours has by now.

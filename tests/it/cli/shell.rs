@@ -130,6 +130,25 @@ fn help_explains_codes_and_variables_and_a_slip_gets_a_suggestion() {
 }
 
 #[test]
+fn on_a_terminal_secrets_are_asked_for_without_echo_and_heads_stand_out() {
+    let server = Server::start();
+    let root = server.root_token();
+    let program = env!("CARGO_BIN_EXE_strongroom");
+    let on_terminal = |typed: &str, args: &[&str]| {
+        server.python("terminal.py", &[&[typed, program], args].concat()).ok().replace('\r', "")
+    };
+    let put = ["kv", "put", "secret/tty", "password=?", "user=app"];
+    let shown = on_terminal("marked-value", &put);
+    assert!(shown.contains("will not be shown") && !shown.contains("marked-value"), "{shown}");
+    let get = ["kv", "get", "--field", "password", "secret/tty"];
+    assert_eq!(server.strongroom(&root, &get).ok(), "marked-value");
+    assert_eq!(on_terminal("", &get), "marked-value\n", "the prompt comes after a line break");
+    assert!(on_terminal("", &["kv", "list", "secret"]).contains("\u{1b}[1mKeys\u{1b}[0m"));
+    let visible = on_terminal("", &["kv", "put", "secret/tty", "password=marked-value"]);
+    assert!(visible.contains("Warning:") && !visible.contains("marked-value"), "{visible}");
+}
+
+#[test]
 fn errors_say_what_to_do_next() {
     let server = Server::start();
     let root = server.root_token();
