@@ -76,6 +76,9 @@ pub(super) fn hint(status: u16, path: &str, body: &str, errors: &[String]) -> St
                  strongroom login."
             );
         }
+        404 if errors.iter().any(|e| e.contains("no handler for route")) => {
+            "Nothing is mounted there: strongroom mount list and strongroom auth list show what is."
+        }
         405 => "This server does not support the operation on this path.",
         413 => "The values are too large for one request.",
         429 => "Too many requests; wait and try again.",
@@ -155,6 +158,7 @@ mod tests {
         assert!(hint(400, "auth/userpass/login/bob", &["invalid"]).contains("locked"));
         assert!(hint(503, "x", &["Vault is sealed"]).contains("operator unseal"));
         assert!(hint(503, "x", &["busy"]).contains("Try again"));
+        assert!(hint(404, "x/y", &["no handler for route \"x/\""]).contains("mount list"));
         assert_eq!(hint(400, "sys/mounts/x", &["bad"]), "");
     }
 }
