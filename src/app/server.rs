@@ -83,7 +83,9 @@ async fn serve(args: &ServerArgs, config: Config, logs: Logs) -> Result<(), AppE
         (Ok(()), None) => {}
         (_, Some(file)) => prepare_dev(&parts.vault, opened, file).await?,
         (Err(VaultError::NotInitialised), None) => {
-            tracing::warn!("this vault is new: initialise it with PUT sys/init");
+            tracing::warn!(
+                "this vault is new: initialise it with strongroom operator init (PUT sys/init)"
+            );
         }
         // It listens all the same: health must say what is wrong, and it may come back.
         (Err(error), None) => tracing::error!(%error, "the vault could not be opened yet"),
