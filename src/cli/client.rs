@@ -90,6 +90,12 @@ impl Client {
         Self { wrap_ttl, ..self }
     }
 
+    /// For calls whose answers a command needs itself; what they would have been wrapped for.
+    pub fn without_wrapping(mut self) -> (Self, Option<String>) {
+        let wrap_ttl = self.wrap_ttl.take();
+        (self, wrap_ttl)
+    }
+
     pub fn address(&self) -> &str {
         &self.address
     }

@@ -29,12 +29,17 @@ Environment
 A flag wins over the environment. Each variable is looked for with STRONGROOM_, then with BAO_, then
 with VAULT_ before its name; an empty one does not count.
 
-  ADDR             where the server is: http://HOST:PORT or unix:///PATH
+  ADDR             where the server is: https://HOST:PORT, http://HOST:PORT or unix:///PATH
   TOKEN            the token; there is no flag for it, because other processes see flags
   TOKEN_FILE       a file with the token; without either: ~/.vault-token, which login writes
   NAMESPACE        namespace of the requests
   FORMAT           table, json, yaml or raw
   CLIENT_TIMEOUT   how long to wait for an answer, such as 30s [default: 60s]
+  WRAP_TTL         wrap answers: print a token that gives each out once, within this time
+  CACERT, CAPATH   certificates to trust instead of the system's: a file, a directory
+  CLIENT_CERT      certificate to show to the server; CLIENT_KEY is its key
+  TLS_SERVER_NAME  the name that the server's certificate must have
+  SKIP_VERIFY      true takes any certificate: whoever is on the way sees the token
 
 NO_COLOR, or TERM=dumb, turns colours off; where no terminal reads there are none.
 

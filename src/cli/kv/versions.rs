@@ -38,14 +38,17 @@ pub struct Diff {
 /// Writes an old version's data anew, if nobody wrote in between.
 pub fn rollback(args: &Rollback) -> Result<(), CliError> {
     let (client, place) = args.at.open()?;
+    let (client, wrap_ttl) = client.without_wrapping();
     let newest = newest(&args.at, &client, &place)?;
     let old = version(&args.at, &client, &place, args.version)?;
     let body = Body { data: &old, options: json!({ "cas": newest }) };
+    let client = client.with_wrap_ttl(wrap_ttl);
     args.at.written(&client.put(&place.inner("data")?, &body)?.ok()?, &place)
 }
 
 pub fn diff(args: &Diff) -> Result<(), CliError> {
     let (client, place) = args.at.open()?;
+    let (client, _) = client.without_wrapping();
     let to = match args.to {
         Some(to) => to,
         None => newest(&args.at, &client, &place)?,
