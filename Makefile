@@ -5,7 +5,10 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build check test test-deps bench dist clean
+.PHONY: help run build check test test-deps fuzz bench dist clean
+# The fuzz targets that there are.
+FUZZ_TARGETS := $(sort $(basename $(notdir $(wildcard fuzz/targets/*.rs))))
+CARGO_FUZZ := 0.13.1
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -39,6 +42,21 @@ test-deps: .venv/installed
 	python3 -m venv --clear .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	@touch $@
+
+# Without a sanitizer: the code has no unsafe of its own, and a stable compiler will do. The
+# dependencies are those of the main lock file.
+fuzz: ## fuzz every parser, SECONDS each (default 60; TARGET=json for one)
+	@scripts/deps.sh fuzz
+	command -v cargo-fuzz > /dev/null || cargo install --locked cargo-fuzz@$(CARGO_FUZZ)
+	cp Cargo.lock fuzz/Cargo.lock
+	cargo fuzz build --sanitizer none
+	for target in $(or $(TARGET),$(FUZZ_TARGETS)); do \
+	  mkdir -p fuzz/corpus/$$target; \
+	  dictionary=fuzz/dictionaries/$$target.dict; \
+	  cargo fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	    -max_total_time=$(or $(SECONDS),60) -max_len=4096 -print_final_stats=1 \
+	    $$(test -f $$dictionary && echo -dict=$$dictionary) || exit 1; \
+	done
 
 bench: .venv/installed ## measure against OpenBao and the machine's limits (QUICK=1: two minutes)
 	@scripts/deps.sh bench

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing for "build", "run", "test" or "bench" from Debian's packages; says
+# Installs what is missing for "build", "run", "test", "fuzz" or "bench" from Debian's packages; says
 # nothing and does nothing where all is there.
 set -euo pipefail
 
@@ -8,8 +8,9 @@ packages=()
 need() { bash -c "$1" > /dev/null 2>&1 || packages+=("$2"); }
 
 need 'command -v cc && command -v make' build-essential
-case "${1:?build, run, test or bench}" in
+case "${1:?build, run, test, fuzz or bench}" in
   build) ;;
+  fuzz) need 'command -v c++' g++ ;;
   run) need 'command -v softhsm2-util' softhsm2 ;;
   test)
     need 'command -v softhsm2-util' softhsm2
@@ -23,7 +24,7 @@ case "${1:?build, run, test or bench}" in
     need 'command -v wrk' wrk
     need 'python3 -c "import ensurepip, venv"' python3-venv
     ;;
-  *) echo "deps.sh: \"$1\" is not build, run, test or bench" >&2; exit 1 ;;
+  *) echo "deps.sh: \"$1\" is not build, run, test, fuzz or bench" >&2; exit 1 ;;
 esac
 
 if ! command -v cargo > /dev/null; then

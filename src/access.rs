@@ -20,6 +20,8 @@ mod acl;
 mod builtin;
 mod capability;
 mod explain;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod hcl;
 mod name;
 mod parameters;

@@ -19,6 +19,8 @@ mod checkpoint;
 mod entry;
 pub mod follow;
 mod frontier;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod json;
 mod keys;
 mod lines;

@@ -23,6 +23,8 @@ mod complete;
 mod environment;
 mod error;
 mod examples;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod identity;
 mod input;
 mod kv;

@@ -13,6 +13,8 @@
 
 mod duration;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod listener;
 mod schema;
 mod section;

@@ -15,6 +15,8 @@ mod cors;
 mod cubbyhole;
 mod dispatch;
 mod entry;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod help;
 mod identity;
 mod index;

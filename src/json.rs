@@ -9,6 +9,8 @@
 //!   Go does, which makes the text safe inside HTML. Such text can be spliced into an answer
 //!   without another look at it.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod parse;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -10,6 +10,8 @@
 
 mod accessor;
 mod claims;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod keys;
 mod provider;
 mod signing;

@@ -28,8 +28,11 @@ mod data_key;
 mod derive;
 mod envelope;
 mod error;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(fuzzing, allow(dead_code, reason = "tests alone use all of it"))]
 pub(crate) mod fake;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod initial;
 pub(crate) mod manifest;
 mod padding;

@@ -43,3 +43,8 @@ pub mod wire;
 // The command line, and the composition root.
 pub mod app;
 pub mod cli;
+
+// Doors to the parsers, for fuzzing only.
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;

@@ -46,6 +46,8 @@ pub const COMMIT_ECHOES_MAX: usize = 10_000;
 pub const PATH_BYTES_MAX: usize = 4_096;
 /// Segments of a path.
 pub const PATH_SEGMENTS_MAX: usize = 32;
+/// Of a mount's path, so that there is room for what lies below it.
+pub const MOUNT_SEGMENTS_MAX: usize = 16;
 /// One segment of a path, bytes.
 pub const SEGMENT_BYTES_MAX: usize = 512;
 /// Children of one directory.

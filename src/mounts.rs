@@ -1,6 +1,8 @@
 //! The tables of secrets engines and login methods: by id, looked up by longest prefix.
 //! Pure rules; `vault` keeps the table sealed and resident.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod names;
 mod settings;
 mod table;

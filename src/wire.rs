@@ -11,6 +11,8 @@ pub mod approle;
 pub mod duration;
 pub mod envelope;
 pub mod explain;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub mod identity;
 pub mod json;
 pub mod kv;

@@ -140,7 +140,9 @@ fn sources() -> Vec<Source> {
         .filter_map(|path| {
             let name = path.strip_prefix(&src).unwrap().to_str().unwrap().to_owned();
             let parts: Vec<_> = name.trim_end_matches(".rs").split('/').collect();
-            let is_test = parts.iter().any(|part| *part == "tests" || part.ends_with("_tests"));
+            let is_test = parts
+                .iter()
+                .any(|part| matches!(*part, "tests" | "fuzzing") || part.ends_with("_tests"));
             if parts[0] == "lib" || is_test {
                 return None;
             }

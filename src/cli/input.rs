@@ -24,9 +24,9 @@ impl Input {
         Self { stdin: Some(Box::new(io::stdin())) }
     }
 
-    #[cfg(test)]
-    fn with_stdin(text: &'static str) -> Self {
-        Self { stdin: Some(Box::new(text.as_bytes())) }
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn with_stdin(text: impl Into<String>) -> Self {
+        Self { stdin: Some(Box::new(io::Cursor::new(text.into()))) }
     }
 
     /// `k=v` pairs and whole JSON objects (`@file`, `-`); what comes later wins.

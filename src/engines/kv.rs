@@ -12,6 +12,8 @@
 //! * `merge`: RFC 7396 on exact JSON.
 
 pub mod config;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub mod head;
 pub mod history;
 pub mod merge;

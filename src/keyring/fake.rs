@@ -1,5 +1,5 @@
 //! A software double of the HSM and of the shelf, for tests only: it is compiled under
-//! `cfg(test)`, so no release can hold it.
+//! `cfg(test)` and `cfg(fuzzing)`, so no release can hold it.
 
 use std::collections::HashMap;
 use std::sync::Arc;

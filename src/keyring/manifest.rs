@@ -150,7 +150,7 @@ impl Clear {
         Ok((Self { kek, wrapped_key }, reader.rest()))
     }
 
-    fn context<'a>(encoded: &'a [u8]) -> Context<'a> {
+    pub(super) fn context<'a>(encoded: &'a [u8]) -> Context<'a> {
         // The cluster's id lies inside the body; its place is held by the clear header, which
         // names a KEK and a key that no other cluster has.
         Context {

@@ -21,6 +21,9 @@ impl MountPath {
         if inner.len() > limits::NAME_BYTES_MAX {
             return Err(refuse("it is longer than 512 bytes"));
         }
+        if inner.split('/').count() > limits::MOUNT_SEGMENTS_MAX {
+            return Err(refuse("it has more than 16 segments"));
+        }
         for segment in inner.split('/') {
             if segment.is_empty() || segment == "." || segment == ".." {
                 return Err(refuse("it has an empty or a dot segment"));

@@ -183,6 +183,14 @@ mod tests {
         }
     }
 
+    /// Found by fuzzing: forty levels could be mounted, and no request path has so many.
+    #[test]
+    fn a_mount_that_no_request_could_reach_is_refused() {
+        let deep = |levels: usize| vec!["a"; levels].join("/");
+        assert!(MountPath::parse(&deep(16)).is_ok());
+        assert!(MountPath::parse(&deep(17)).is_err());
+    }
+
     #[test]
     fn builtin_mounts_stay() {
         let mut t = Table::default();

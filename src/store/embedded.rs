@@ -21,6 +21,8 @@ mod committer;
 mod disk;
 mod fold;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod health;
 mod index;
 mod journal;

@@ -39,7 +39,6 @@ pub const TABLE: &[Route] = routes! {
     }
     lease "locked-users" { Read => userpass::locked_users }
     lease "locked-users/:accessor/unlock/:user" { Write => userpass::unlock_user }
-    lease "leases/lookup" { Write => lease::lookup }
     lease "leases" { Read => lease::irrevocable }
     lease "leases/count" { Read => lease::irrevocable_count }
     lease "leases/tidy" { Write => token::tidy }

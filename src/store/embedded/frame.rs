@@ -205,11 +205,15 @@ pub(super) fn starts_like_a_frame(bytes: &[u8]) -> bool {
 }
 
 /// A frame of any body, with a checksum that holds; `None` for a body that no frame may have.
-#[cfg(test)]
-pub(super) fn forge(body: &[u8], place: Place) -> Option<Vec<u8>> {
+#[cfg(any(test, fuzzing))]
+pub(super) fn forge(header: &Header, body: &[u8], place: Place) -> Option<Vec<u8>> {
     let mut out = MAGIC_AND_VERSION.to_vec();
     out.extend_from_slice(&u32_len(body.len()));
-    out.resize(HEADER, 0);
+    out.resize(16, 0);
+    out.extend_from_slice(&header.seq.to_le_bytes());
+    out.extend_from_slice(&header.synced.to_le_bytes());
+    out.extend_from_slice(&header.time.0.to_le_bytes());
+    out.extend_from_slice(&header.previous);
     out.extend_from_slice(body);
     let crc = checksum(&out, place);
     out[8..12].copy_from_slice(&crc.to_le_bytes());

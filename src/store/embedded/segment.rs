@@ -66,6 +66,10 @@ impl Segment {
         if crc32fast::hash(&bytes[..48]) != read_u32(&bytes, 48) || segment.name() != name {
             return Err(OpenError::Damaged(format!("{name}: the header's checksum is wrong")));
         }
+        // No store lives that long; beyond it, the arithmetic of seqs would overflow.
+        if !(1..=u64::MAX / 2).contains(&segment.first_seq) {
+            return Err(OpenError::Damaged(format!("{name}: no segment begins with this seq")));
+        }
         Ok(segment)
     }
 }
@@ -111,7 +115,9 @@ pub(super) fn scan(
         let offset = found.end;
         let place = Place { segment: segment.first_seq, offset };
         let Some(frame) = window.frame(place)? else { break };
-        if frame.header.seq != found.seq + 1 || frame.header.previous != found.hash {
+        let continues = frame.header.seq == found.seq + 1 && frame.header.previous == found.hash;
+        // A frame is never durable before it is written.
+        if !continues || frame.header.synced >= frame.header.seq {
             return Err(OpenError::Damaged(format!(
                 "{}: the frame at offset {offset} doesn't continue the chain after seq {}",
                 segment.name(),

@@ -49,6 +49,10 @@ impl Vault {
             let record = AliasRecord { entity_id: after.id.to_string() };
             let pointer = alias_at(&alias.mount_id, &alias.key);
             match opened.barrier.read_fresh::<AliasRecord>(&pointer).await? {
+                // Somebody else was first: whoever begins an entity anew must not take it from him.
+                Some(entry) if before.is_none() && entry.value.entity_id != record.entity_id => {
+                    return Err(VaultError::Contended);
+                }
                 Some(entry) => unit.expect_at::<AliasRecord>(&pointer, entry.revision),
                 None => unit.expect_absent::<AliasRecord>(&pointer),
             }

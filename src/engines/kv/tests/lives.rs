@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
+use super::super::fuzzing::Stored;
 use super::*;
 
 #[derive(Clone, Debug)]
@@ -33,54 +34,6 @@ fn commands() -> impl Strategy<Value = Vec<Command>> {
         1 => Just(Command::Remove),
     ];
     proptest::collection::vec(one, 1..60)
-}
-
-/// What the caller keeps: the head and the version records.
-#[derive(Default)]
-struct Stored {
-    head: Option<Head>,
-    records: BTreeSet<u64>,
-}
-
-impl Stored {
-    fn commit<T>(&mut self, change: Change<T>) {
-        for version in &change.remove {
-            assert!(self.records.remove(version), "removes a record that is not there");
-        }
-        if let Some((version, _)) = change.put {
-            assert!(self.records.insert(version), "writes a record twice");
-        }
-        match change.head {
-            HeadAction::Keep => {}
-            HeadAction::Put(head) => self.head = Some(head),
-            HeadAction::Delete => self.head = None,
-        }
-    }
-
-    fn check(&self, config: &Config, now: Timestamp) {
-        let Some(head) = &self.head else {
-            assert!(self.records.is_empty(), "records without a head");
-            return;
-        };
-        let known: BTreeSet<u64> =
-            head.versions.iter().filter(|e| !e.destroyed).map(|e| e.version).collect();
-        assert_eq!(known, self.records, "head and records disagree");
-        let numbers: Vec<u64> = head.versions.iter().map(|e| e.version).collect();
-        assert!(numbers.windows(2).all(|w| w[0] + 1 == w[1]), "versions have gaps: {numbers:?}");
-        assert_eq!(numbers.last().copied().unwrap_or(0), head.current_version);
-        if head.oldest_version > 0 {
-            assert_eq!(numbers.first(), Some(&head.oldest_version));
-        }
-        for entry in &head.versions {
-            let live = matches!(
-                select(Some(head), Some(i64::try_from(entry.version).unwrap()), now),
-                Selection::Live { .. }
-            );
-            assert!(!(live && entry.destroyed), "a destroyed version is live");
-            assert!(entry.events.len() <= limits::KV_VERSION_EVENTS_MAX);
-        }
-        assert!(head.versions_max(config) >= 1);
-    }
 }
 
 proptest! {

@@ -4,6 +4,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::super::super::{Commit, CommitId, Delete};
+use super::super::OpenError;
+use super::super::disk::{Directory, Disk};
 use super::super::frame::{self, Header, Place};
 use super::super::marker::Marker;
 use super::super::overlay::PrefixSet;
@@ -46,6 +48,29 @@ fn a_segment_header_reads_back_as_written() {
     assert!(Segment::is_name(&segment.name()));
     assert!(!Segment::is_name("00000000000000000042.journal.tmp"));
     assert_eq!(segment.encode().len() as u64, super::super::segment::HEADER_BYTES);
+}
+
+/// Found by fuzzing: the arithmetic of seqs overflowed, though every sum held.
+#[test]
+fn seqs_that_no_store_reaches_are_damage_and_no_panic() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Directory::open(dir.path()).unwrap();
+    for first_seq in [0, u64::MAX, u64::MAX / 2 + 1] {
+        let segment = Segment { first_seq, previous: [0; 32] };
+        std::fs::write(dir.path().join(segment.name()), segment.encode()).unwrap();
+        let read = Segment::read(&*disk.open(&segment.name()).unwrap(), &segment.name());
+        assert!(matches!(read, Err(OpenError::Damaged(_))), "{read:?}");
+    }
+    for synced in [u64::MAX, 1] {
+        let segment = Segment { first_seq: 1, previous: [0; 32] };
+        let mut bytes = segment.encode();
+        let header = Header { seq: 1, synced, time: Timestamp(8), previous: [0; 32] };
+        frame::encode(&header, &golden_commit(), PLACE, &mut bytes);
+        std::fs::write(dir.path().join(segment.name()), bytes).unwrap();
+        let file = disk.open(&segment.name()).unwrap();
+        let scanned = super::super::segment::scan(&*file, &segment, |_, _| Ok(()));
+        assert!(matches!(scanned, Err(OpenError::Damaged(_))), "{scanned:?}");
+    }
 }
 
 #[test]
@@ -122,7 +147,7 @@ proptest! {
     fn no_bytes_make_the_parser_panic(body in proptest::collection::vec(any::<u8>(), 0..300)) {
         prop_assert!(frame::parse(&body, PLACE).is_none());
         // With a checksum that holds, so that the body's parser is reached.
-        if let Some(forged) = frame::forge(&body, PLACE) {
+        if let Some(forged) = frame::forge(&HEADER, &body, PLACE) {
             let frame = frame::parse(&forged, PLACE).unwrap();
             prop_assert!(frame.commit().is_none() || frame.outline().is_some());
         }
