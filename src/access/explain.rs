@@ -115,7 +115,9 @@ fn is_literal(path: &str) -> bool {
 }
 
 fn rule_text(path: &str, capabilities: Capabilities) -> String {
-    format!("path {path:?} {{\n  capabilities = {:?}\n}}\n", capabilities.names())
+    // HCL's escapes, which are not Rust's.
+    let quoted = path.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("path \"{quoted}\" {{\n  capabilities = {:?}\n}}\n", capabilities.names())
 }
 
 #[cfg(test)]
