@@ -49,7 +49,7 @@ fuzz: ## fuzz every parser, SECONDS each (default 60; TARGET=json for one)
 	@scripts/deps.sh fuzz
 	command -v cargo-fuzz > /dev/null || cargo install --locked cargo-fuzz@$(CARGO_FUZZ)
 	cp Cargo.lock fuzz/Cargo.lock
-	cargo fuzz build --sanitizer none
+	cargo fuzz build --sanitizer none $(TARGET)
 	for target in $(or $(TARGET),$(FUZZ_TARGETS)); do \
 	  mkdir -p fuzz/corpus/$$target; \
 	  dictionary=fuzz/dictionaries/$$target.dict; \
