@@ -79,15 +79,29 @@ impl Vault {
         metadata: Option<&Metadata>,
     ) -> Result<LoginEntity, VaultError> {
         let key = alias_key(mount, name);
-        let pointer = opened.barrier.read_shared::<AliasRecord>(&alias_at(&mount.id, &key)).await?;
+        let at = alias_at(&mount.id, &key);
+        let pointer = match opened.barrier.read_shared::<AliasRecord>(&at).await? {
+            Some(pointer) => Some(pointer.value.entity_id.clone()),
+            // A first login at the same moment may be on its way into the cache.
+            None => opened
+                .barrier
+                .read_fresh::<AliasRecord>(&at)
+                .await?
+                .map(|pointer| pointer.value.entity_id),
+        };
         let Some(pointer) = pointer else {
             let id = self.new_id()?;
             let entity =
                 Entity::create(id, EntityUpdate::default(), self.now()).map_err(invalid)?;
             return self.first_login(opened, unit, mount, name, metadata, entity).await;
         };
-        let id: Id = pointer.value.entity_id.parse().map_err(|_| VaultError::Integrity)?;
-        let Some(entry) = self.entity_shared(opened, id).await? else {
+        let id: Id = pointer.parse().map_err(|_| VaultError::Integrity)?;
+        let shared = self.entity_shared(opened, id).await?;
+        let entry = match shared {
+            Some(entry) => Some(entry),
+            None => self.entity_fresh(opened, id).await?,
+        };
+        let Some(entry) = entry else {
             // Made before entities had records of their own: it gets one now.
             let entity =
                 Entity::create(id, EntityUpdate::default(), self.now()).map_err(invalid)?;
