@@ -322,6 +322,8 @@ pub const CORS_HEADERS_MAX: usize = 50;
 pub const CORS_TEXT_BYTES_MAX: usize = 255;
 /// Rate limits.
 pub const QUOTAS_MAX: usize = 500;
+/// Rate limits that follow a mount to its new path: one commit.
+pub const QUOTAS_MOVED_MAX: usize = 64;
 /// Clients of rate limits that are remembered; beyond, those seen least begin anew.
 pub const QUOTA_CLIENTS_MAX: usize = 65_536;
 /// Requests in one interval that a rate limit may allow.

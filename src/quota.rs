@@ -39,13 +39,13 @@ pub struct Verdict {
     pub reset_seconds: u64,
 }
 
-impl Default for Limiter {
-    fn default() -> Self {
-        Self { rules: ArcSwap::default(), buckets: Cache::new(QUOTA_CLIENTS_MAX) }
-    }
-}
-
 impl Limiter {
+    /// `fold` gives all spellings of what is one path to clients the same text.
+    pub fn new(fold: fn(&str) -> String) -> Self {
+        let rules = ArcSwap::from_pointee(Rules::none(fold));
+        Self { rules, buckets: Cache::new(QUOTA_CLIENTS_MAX) }
+    }
+
     /// In force for the next request. A rule that did not change keeps its counts.
     pub fn set(&self, rules: Vec<Rule>) {
         let before = self.rules.load();

@@ -1,9 +1,9 @@
 //! All limits, and the one that a path falls under: the exact path before the longest beginning,
 //! that before the mount, and the limit of every path last.
 //!
-//! Letters are compared without their case. Names of roles, users and policies are known in any
-//! case, and a limit that one spelling escapes is none; where paths differ by case alone (KV), they
-//! share the limit.
+//! Paths are compared as the limiter's `fold` spells them. Names of roles, users and policies are
+//! known in any case, and a limit that one spelling escapes is none; where paths differ by case alone
+//! (KV), they share the limit.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use super::bucket::Pace;
 use super::rule::Rule;
 
 /// The limits by name.
-#[derive(Default)]
 pub struct Rules {
+    fold: fn(&str) -> String,
     by_name: BTreeMap<String, Arc<Active>>,
     exact: HashMap<String, Arc<Active>>,
     /// Longest first.
@@ -33,8 +33,19 @@ pub(super) struct Active {
 static IDS: AtomicU64 = AtomicU64::new(1);
 
 impl Rules {
+    pub(super) fn none(fold: fn(&str) -> String) -> Self {
+        Self {
+            fold,
+            by_name: BTreeMap::new(),
+            exact: HashMap::new(),
+            beginnings: Vec::new(),
+            mounts: Vec::new(),
+            everywhere: None,
+        }
+    }
+
     pub(super) fn new(rules: Vec<Rule>, before: &Rules) -> Self {
-        let mut all = Self::default();
+        let mut all = Self::none(before.fold);
         for rule in rules {
             let active = match before.by_name.get(&rule.name) {
                 Some(same) if same.rule == rule => same.clone(),
@@ -44,7 +55,7 @@ impl Rules {
                     rule: rule.clone(),
                 }),
             };
-            let path = rule.path.to_lowercase();
+            let path = (all.fold)(&rule.path);
             if path.is_empty() {
                 all.everywhere = Some(active.clone());
             } else if let Some(beginning) = path.strip_suffix('*') {
@@ -66,7 +77,7 @@ impl Rules {
         if self.by_name.is_empty() {
             return None;
         }
-        let path = path.to_lowercase();
+        let path = (self.fold)(path);
         let begins = |(beginning, _): &&(String, _)| path.starts_with(beginning.as_str());
         // A mount's own root comes without its slash.
         let below = |(mount, _): &&(String, _)| {
@@ -84,6 +95,10 @@ impl Rules {
         self.by_name.get(name).map(|active| &active.rule)
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.by_name.values().map(|active| &active.rule)
+    }
+
     pub fn names(&self) -> Vec<String> {
         self.by_name.keys().cloned().collect()
     }
@@ -98,8 +113,8 @@ impl Rules {
 
     /// The rule of another name that is about the same paths.
     pub fn rival(&self, of: &Rule) -> Option<&str> {
-        let path = of.path.to_lowercase();
-        let same = |a: &&Arc<Active>| a.rule.name != of.name && a.rule.path.to_lowercase() == path;
+        let path = (self.fold)(&of.path);
+        let same = |a: &&Arc<Active>| a.rule.name != of.name && (self.fold)(&a.rule.path) == path;
         self.by_name.values().find(same).map(|a| a.rule.name.as_str())
     }
 }

@@ -19,7 +19,7 @@ const ONE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
 const TWO: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
 
 fn limiter(rules: &[Rule]) -> Limiter {
-    let limiter = Limiter::default();
+    let limiter = Limiter::new(str::to_lowercase);
     limiter.set(rules.to_vec());
     limiter
 }

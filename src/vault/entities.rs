@@ -16,7 +16,7 @@ mod resolve;
 mod saving;
 
 use super::opened::Opened;
-use super::turn::{Answer, Ask, Caller};
+use super::turn::{Answer, Ask, Caller, Session};
 use super::{Vault, VaultError};
 use crate::barrier::{Entry, Unit};
 use crate::identity::{Alias, Entity, EntityUpdate, Id, IdentityError, Metadata, canonical};
@@ -229,6 +229,18 @@ fn method(opened: &Opened, accessor: &str) -> Result<std::sync::Arc<Mount>, Vaul
         .into_iter()
         .find(|m| m.accessor == accessor)
         .ok_or_else(|| VaultError::Invalid(format!("invalid mount accessor {shown:?}")))
+}
+
+/// Whether listings show it: each of them tells id and name, so a deny for one hides both.
+fn may_see(session: &Session, collection: &str, id: Id, name: &str) -> bool {
+    let names = [("id", id.to_string()), ("name", canonical(name))];
+    names.iter().all(|(by, n)| session.acl.may_see(&format!("identity/{collection}/{by}"), n))
+}
+
+/// A deny for an entity's or a group's own path holds on every way to it: by id, by name, by an
+/// alias, as one of many (security properties P15 and P50).
+fn guard(session: &Session, collection: &str, id: Id, name: &str) -> Result<(), VaultError> {
+    if may_see(session, collection, id, name) { Ok(()) } else { Err(VaultError::Denied) }
 }
 
 fn invalid(error: IdentityError) -> VaultError {

@@ -21,6 +21,17 @@ pub struct Names<'a> {
 }
 
 impl Session {
+    /// Of the names in a collection (roles, users, policies) those that the caller may see;
+    /// `NotFound` when there are none, as LIST answers.
+    pub(super) fn seen(
+        &self,
+        collection: &RequestPath,
+        mut names: Vec<String>,
+    ) -> Result<Vec<String>, VaultError> {
+        names.retain(|name| self.acl.may_see(collection.as_str(), name));
+        if names.is_empty() { Err(VaultError::NotFound) } else { Ok(names) }
+    }
+
     /// The entries of the directory in byte order; directories end in a slash.
     pub(super) async fn names(&self, asked: &Names<'_>) -> Result<Vec<String>, VaultError> {
         let limit = asked.limit.unwrap_or(limits::DIRECTORY_CHILDREN_MAX);

@@ -127,7 +127,7 @@ impl Opened {
             policies: ArcSwap::from_pointee(Policies { by_name: BTreeMap::new() }),
             cutoffs: ArcSwap::from_pointee(cutoffs),
             system_config: ArcSwap::default(),
-            limiter: Limiter::default(),
+            limiter: Limiter::new(super::quotas::folded),
             epoch: AtomicU64::new(1),
             verified: Cache::new(VERIFIED_MAX),
             acls: Cache::new(ACLS_MAX),

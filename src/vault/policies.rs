@@ -11,7 +11,11 @@ use crate::path::RequestPath;
 impl Vault {
     pub async fn policy_list(&self, caller: &Caller, path: &RequestPath) -> Answer<Vec<String>> {
         let (turn, pass) = self.admit(caller, Ask::new(Operation::List, path)).await?;
-        turn.run(async { Ok(pass?.opened.policies.load().names()) }).await
+        turn.run(async {
+            let session = pass?;
+            session.seen(path, session.opened.policies.load().names())
+        })
+        .await
     }
 
     /// The policy as written; `NotFound` when there is none, or for `root`, which has no text.

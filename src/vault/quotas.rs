@@ -6,8 +6,9 @@ use super::opened::Opened;
 use super::records::policy_leaf;
 use super::turn::{Answer, Ask, Caller};
 use super::{TRIES, Vault, VaultError};
-use crate::barrier::{Address, BarrierError, MountId, kinds};
-use crate::limits::QUOTAS_MAX;
+use crate::barrier::{Address, BarrierError, MountId, Unit, kinds};
+use crate::identity::canonical;
+use crate::limits::{QUOTAS_MAX, QUOTAS_MOVED_MAX};
 use crate::quota::{Rule, RuleError, Verdict};
 
 /// What a rate limit says of a request.
@@ -23,6 +24,15 @@ fn place(name: &str) -> (String, Address) {
     let leaf = policy_leaf(name);
     let at = Address::named(MountId::SYSTEM, &leaf);
     (leaf, at)
+}
+
+/// A path in the one spelling that limits are looked up by: names in it are the same in every
+/// width and case of their letters and with blanks around them, as logins and roles have it (P2).
+pub(super) fn folded(path: &str) -> String {
+    if path.is_ascii() && !path.contains(' ') {
+        return path.to_ascii_lowercase();
+    }
+    path.split('/').map(canonical).collect::<Vec<_>>().join("/")
 }
 
 impl Opened {
@@ -87,8 +97,8 @@ impl Vault {
     pub async fn quota_list(&self, caller: &Caller, ask: Ask<'_>) -> Answer<Vec<String>> {
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
-            let names = pass?.opened.limiter.rules().names();
-            if names.is_empty() { Err(VaultError::NotFound) } else { Ok(names) }
+            let session = pass?;
+            session.seen(ask.path, session.opened.limiter.rules().names())
         })
         .await
     }
@@ -120,6 +130,31 @@ impl Vault {
             self.change_quotas(&opened, caller, name, None).await
         })
         .await
+    }
+
+    /// The limits of a mount that moves, and of paths below it, go with it, in the same commit.
+    pub(super) async fn move_quotas(
+        &self,
+        opened: &Opened,
+        unit: &mut Unit,
+        from: &str,
+        to: &str,
+    ) -> Result<(), VaultError> {
+        let rules = opened.limiter.rules();
+        let moved = rules.iter().filter_map(|rule| Some((rule, rule.path.strip_prefix(from)?)));
+        for (count, (rule, rest)) in moved.enumerate() {
+            if count >= QUOTAS_MOVED_MAX {
+                return Err(VaultError::invalid(format!(
+                    "more than {QUOTAS_MOVED_MAX} rate limits are about this mount; delete some \
+                     and write them again for the new path"
+                )));
+            }
+            let (_, at) = place(&rule.name);
+            let current = opened.barrier.read_fresh::<Rule>(&at).await?;
+            unit.expect_at::<Rule>(&at, current.ok_or(VaultError::Contended)?.revision);
+            unit.put(&at, &Rule { path: format!("{to}{rest}"), ..rule.clone() }).await?;
+        }
+        Ok(())
     }
 
     /// One change at a time, in force before it is acknowledged.

@@ -33,14 +33,11 @@ impl Vault {
     pub async fn token_role_list(&self, caller: &Caller, ask: Ask<'_>) -> Answer<Vec<String>> {
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
-            let opened = pass?.opened;
+            let session = pass?;
             let max = crate::limits::DIRECTORY_CHILDREN_MAX;
-            let tree = kinds::TOKEN_ROLE_NAME;
-            let children = opened.barrier.list(MountId::SYSTEM, tree, "", None, max).await?;
-            if children.is_empty() {
-                return Err(VaultError::NotFound);
-            }
-            Ok(children.into_iter().map(|c| c.name).collect())
+            let (system, tree) = (MountId::SYSTEM, kinds::TOKEN_ROLE_NAME);
+            let children = session.opened.barrier.list(system, tree, "", None, max).await?;
+            session.seen(ask.path, children.into_iter().map(|c| c.name).collect())
         })
         .await
     }

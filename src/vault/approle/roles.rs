@@ -19,8 +19,10 @@ impl Vault {
     ) -> Answer<Vec<String>> {
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
-            let opened = pass?.opened;
-            self.names(&opened, MountId(mount.id), kinds::APPROLE_NAME, "").await
+            let session = pass?;
+            let id = MountId(mount.id);
+            let names = self.all_names(&session.opened, id, kinds::APPROLE_NAME, "").await?;
+            session.seen(ask.path, names)
         })
         .await
     }

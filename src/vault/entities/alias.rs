@@ -1,9 +1,10 @@
 //! Aliases of entities: list, read, write, delete.
 
 use super::records::{AliasRecord, alias_at, alias_id_at};
-use super::{AliasMount, Answer, Ask, Caller, alias_key, alias_mount, invalid, method};
+use super::{AliasMount, Answer, Ask, Caller, alias_key, alias_mount, guard, invalid, method};
 use crate::identity::{Alias, Entity, EntityUpdate, Id, Metadata};
 use crate::vault::opened::Opened;
+use crate::vault::turn::Session;
 use crate::vault::{TRIES, Vault, VaultError};
 
 /// What a write of an alias names; what is `None` stays.
@@ -85,10 +86,10 @@ impl Vault {
     ) -> Answer<(Id, Id)> {
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
-            let opened = pass?.opened;
-            let _one = opened.identities.changing.lock().await;
+            let session = pass?;
+            let _one = session.opened.identities.changing.lock().await;
             for _ in 0..TRIES {
-                match self.write_alias(&opened, caller, id, &wish).await {
+                match self.write_alias(&session, caller, id, &wish).await {
                     Err(VaultError::Contended) => {}
                     done => return done,
                 }
@@ -100,11 +101,12 @@ impl Vault {
 
     async fn write_alias(
         &self,
-        opened: &Opened,
+        session: &Session,
         caller: &Caller,
         id: Option<&str>,
         wish: &AliasWish,
     ) -> Result<(Id, Id), VaultError> {
+        let opened = &session.opened;
         let named = wish.name.as_deref().filter(|n| !n.is_empty());
         let at = wish.mount_accessor.as_deref().filter(|a| !a.is_empty());
         let owner = match (id, named, at) {
@@ -144,6 +146,10 @@ impl Vault {
                 Some(found.ok_or_else(|| VaultError::invalid("invalid canonical ID"))?)
             }
         };
+        // Whose alias it is decides who may log in as that entity.
+        for entity in owner.iter().map(|(entry, _)| entry).chain(&target).map(|e| &e.value) {
+            guard(session, "entity", entity.id, &entity.name)?;
+        }
         let mut alias = match (&owner, named, &mount) {
             (Some((_, alias)), _, _) => alias.clone(),
             (None, Some(name), Some(mount)) => self.new_alias(mount, name)?,
@@ -206,17 +212,19 @@ impl Vault {
     pub async fn alias_delete(&self, caller: &Caller, ask: Ask<'_>, id: &str) -> Answer<()> {
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
-            let opened = pass?.opened;
+            let session = pass?;
+            let opened = &session.opened;
             let Ok(id) = id.parse::<Id>() else { return Ok(()) };
             let _one = opened.identities.changing.lock().await;
             for _ in 0..TRIES {
-                let Some(owner) = self.owner_of(&opened, id).await? else { return Ok(()) };
-                let Some(entry) = self.entity_fresh(&opened, owner).await? else { return Ok(()) };
+                let Some(owner) = self.owner_of(opened, id).await? else { return Ok(()) };
+                let Some(entry) = self.entity_fresh(opened, owner).await? else { return Ok(()) };
+                guard(&session, "entity", entry.value.id, &entry.value.name)?;
                 let mut unit = opened.barrier.unit();
                 let after = entry.value.without_alias(id);
-                self.save_entity(&opened, &mut unit, Some(&entry), &after).await?;
+                self.save_entity(opened, &mut unit, Some(&entry), &after).await?;
                 unit.note(self.note(caller, "identity.alias.delete", &id.to_string()));
-                match self.commit(&opened, unit).await {
+                match self.commit(opened, unit).await {
                     Ok(_) => {
                         opened.identities.forget(owner);
                         return Ok(());

@@ -1,7 +1,7 @@
 //! Entities: list, read, write, delete.
 
 use super::records::{ENTITY_TREE, NameRecord, group_at, name_at};
-use super::{Answer, Ask, Caller, FoundEntity, invalid};
+use super::{Answer, Ask, Caller, FoundEntity, guard, invalid, may_see};
 use crate::barrier::{Entry, MountId, Unit, kinds};
 use crate::identity::{Entity, EntityUpdate, Group, Groups, Id, canonical};
 use crate::limits::{DIRECTORY_CHILDREN_MAX, ENTITY_BATCH_MAX};
@@ -30,9 +30,11 @@ impl Vault {
     pub async fn entity_list(&self, caller: &Caller, ask: Ask<'_>) -> Answer<Vec<FoundEntity>> {
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
-            let opened = pass?.opened;
-            let all = self.all_entities(&opened).await?;
-            let found = all.into_iter().map(|e| self.shown(&opened, e)).collect::<Vec<_>>();
+            let session = pass?;
+            let opened = &session.opened;
+            let mut all = self.all_entities(opened).await?;
+            all.retain(|e| may_see(&session, "entity", e.id, &e.name));
+            let found = all.into_iter().map(|e| self.shown(opened, e)).collect::<Vec<_>>();
             if found.is_empty() { Err(VaultError::NotFound) } else { Ok(found) }
         })
         .await
@@ -62,9 +64,11 @@ impl Vault {
     ) -> Answer<FoundEntity> {
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
-            let opened = pass?.opened;
-            let found = self.find_entity(&opened, which).await?.ok_or(VaultError::NotFound)?;
-            Ok(self.shown(&opened, found.value))
+            let session = pass?;
+            let opened = &session.opened;
+            let found = self.find_entity(opened, which).await?.ok_or(VaultError::NotFound)?;
+            guard(&session, "entity", found.value.id, &found.value.name)?;
+            Ok(self.shown(opened, found.value))
         })
         .await
     }
@@ -105,17 +109,18 @@ impl Vault {
     ) -> Answer<Option<Entity>> {
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
-            let opened = pass?.opened;
+            let session = pass?;
+            let opened = &session.opened;
             let _one = opened.identities.changing.lock().await;
             for _ in 0..TRIES {
                 let current = match (id, update.name.as_deref()) {
                     (Some(id), _) => {
-                        let found = self.find_entity(&opened, EntityRef::Id(id)).await?;
+                        let found = self.find_entity(opened, EntityRef::Id(id)).await?;
                         let missing = || VaultError::invalid("entity not found from id");
                         Some(found.ok_or_else(missing)?)
                     }
                     (None, Some(name)) if !name.is_empty() => {
-                        self.find_entity(&opened, EntityRef::Name(name)).await?
+                        self.find_entity(opened, EntityRef::Name(name)).await?
                     }
                     (None, _) => None,
                 };
@@ -125,10 +130,13 @@ impl Vault {
                     None => Entity::create(self.new_id()?, update.clone(), now),
                 }
                 .map_err(invalid)?;
+                for entity in current.iter().map(|entry| &entry.value).chain([&after]) {
+                    guard(&session, "entity", entity.id, &entity.name)?;
+                }
                 let mut unit = opened.barrier.unit();
-                self.save_entity(&opened, &mut unit, current.as_ref(), &after).await?;
+                self.save_entity(opened, &mut unit, current.as_ref(), &after).await?;
                 unit.note(self.note(caller, "identity.entity.put", &after.id.to_string()));
-                match self.commit(&opened, unit).await {
+                match self.commit(opened, unit).await {
                     Ok(_) => {
                         opened.identities.forget(after.id);
                         return Ok(current.is_none().then_some(after));
@@ -152,15 +160,22 @@ impl Vault {
     ) -> Answer<()> {
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
-            let opened = pass?.opened;
+            let session = pass?;
+            let opened = &session.opened;
             if which.len() > ENTITY_BATCH_MAX {
                 let text =
                     format!("at most {ENTITY_BATCH_MAX} entities at once; send several requests");
                 return Err(VaultError::Invalid(text));
             }
             let _one = opened.identities.changing.lock().await;
+            // All of them or none: nothing is deleted before each may be.
             for entity in which {
-                self.delete_entity(&opened, caller, *entity).await?;
+                if let Some(found) = self.find_entity(opened, *entity).await? {
+                    guard(&session, "entity", found.value.id, &found.value.name)?;
+                }
+            }
+            for entity in which {
+                self.delete_entity(opened, caller, *entity).await?;
             }
             Ok(())
         })

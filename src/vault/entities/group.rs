@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::entity::EntityRef;
 use super::records::group_at;
-use super::{AliasMount, Answer, Ask, Caller, alias_mount, invalid};
+use super::{AliasMount, Answer, Ask, Caller, alias_mount, guard, invalid, may_see};
 use crate::barrier::{MountId, kinds};
 use crate::identity::{Group, GroupUpdate, Groups, Id};
 use crate::limits::GROUPS_MAX;
@@ -38,9 +38,11 @@ impl Vault {
     pub async fn group_list(&self, caller: &Caller, ask: Ask<'_>) -> Answer<Vec<FoundGroup>> {
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
-            let opened = pass?.opened;
+            let session = pass?;
+            let opened = &session.opened;
             let groups = opened.identities.groups();
-            let found: Vec<_> = groups.iter().map(|g| shown(&opened, &groups, g)).collect();
+            let seen = groups.iter().filter(|g| may_see(&session, "group", g.id, &g.name));
+            let found: Vec<_> = seen.map(|g| shown(opened, &groups, g)).collect();
             if found.is_empty() { Err(VaultError::NotFound) } else { Ok(found) }
         })
         .await
@@ -55,10 +57,12 @@ impl Vault {
     ) -> Answer<FoundGroup> {
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
-            let opened = pass?.opened;
+            let session = pass?;
+            let opened = &session.opened;
             let groups = opened.identities.groups();
-            let group = find(&opened, &groups, which).ok_or(VaultError::NotFound)?;
-            Ok(shown(&opened, &groups, &group))
+            let group = find(opened, &groups, which).ok_or(VaultError::NotFound)?;
+            guard(&session, "group", group.id, &group.name)?;
+            Ok(shown(opened, &groups, &group))
         })
         .await
     }
@@ -74,12 +78,13 @@ impl Vault {
     ) -> Answer<Option<Group>> {
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
-            let opened = pass?.opened;
+            let session = pass?;
+            let opened = &session.opened;
             let _one = opened.identities.changing.lock().await;
             let groups = opened.identities.groups();
             let current = match (id, update.name.as_deref()) {
                 (Some(id), _) => {
-                    let found = find(&opened, &groups, GroupRef::Id(id));
+                    let found = find(opened, &groups, GroupRef::Id(id));
                     Some(found.ok_or_else(|| VaultError::invalid("invalid group ID"))?)
                 }
                 (None, Some(name)) if !name.is_empty() => groups.named(name).cloned(),
@@ -91,6 +96,9 @@ impl Vault {
                 None => Group::create(self.new_id()?, update, now),
             }
             .map_err(invalid)?;
+            for group in current.as_deref().into_iter().chain([&after]) {
+                guard(&session, "group", group.id, &group.name)?;
+            }
             if groups.named(&after.name).is_some_and(|other| other.id != after.id) {
                 return Err(VaultError::invalid("group name is already in use"));
             }
@@ -99,8 +107,8 @@ impl Vault {
                     format!("at most {GROUPS_MAX} groups; delete one that is no longer used");
                 return Err(VaultError::Invalid(text));
             }
-            self.check_members(&opened, &groups, current.as_deref(), &after).await?;
-            self.save_group(&opened, caller, current.is_none(), &after).await?;
+            self.check_members(opened, &groups, current.as_deref(), &after).await?;
+            self.save_group(opened, caller, current.is_none(), &after).await?;
             Ok(current.is_none().then_some(after))
         })
         .await
@@ -171,10 +179,12 @@ impl Vault {
     ) -> Answer<()> {
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
-            let opened = pass?.opened;
+            let session = pass?;
+            let opened = &session.opened;
             let _one = opened.identities.changing.lock().await;
             let groups = opened.identities.groups();
-            let Some(group) = find(&opened, &groups, which) else { return Ok(()) };
+            let Some(group) = find(opened, &groups, which) else { return Ok(()) };
+            guard(&session, "group", group.id, &group.name)?;
             let at = group_at(group.id);
             let mut unit = opened.barrier.unit();
             let current = opened.barrier.read_fresh::<Group>(&at).await?;
@@ -186,9 +196,9 @@ impl Vault {
             let changed: Vec<Group> = parents.map(|p| p.without_group(group.id)).collect();
             // What does not fit keeps the id, which no group has, until it is next written.
             let stored = super::entity::fitting(&changed);
-            self.put_groups(&opened, &mut unit, &changed[..stored]).await?;
+            self.put_groups(opened, &mut unit, &changed[..stored]).await?;
             unit.note(self.note(caller, "identity.group.delete", &group.id.to_string()));
-            self.commit(&opened, unit).await?;
+            self.commit(opened, unit).await?;
             let mut groups = Groups::clone(&groups);
             groups.remove(group.id);
             for parent in changed {

@@ -1,7 +1,7 @@
 //! Aliases of external groups: the name that a login method knows the group by.
 
 use super::group::{GroupRef, find};
-use super::{Answer, Ask, Caller, FoundAlias, alias_key, alias_mount, invalid, method};
+use super::{Answer, Ask, Caller, FoundAlias, alias_key, alias_mount, guard, invalid, method};
 use crate::identity::{Alias, Group, GroupKind, GroupUpdate, Id, Metadata};
 use crate::vault::{Vault, VaultError};
 
@@ -68,7 +68,8 @@ impl Vault {
     ) -> Answer<(Id, Id)> {
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
-            let opened = pass?.opened;
+            let session = pass?;
+            let opened = session.opened.clone();
             let _one = opened.identities.changing.lock().await;
             let groups = opened.identities.groups();
             let holder = match id {
@@ -93,6 +94,9 @@ impl Vault {
                     Some(found.ok_or_else(bad)?)
                 }
             };
+            for group in holder.iter().chain(&target) {
+                guard(&session, "group", group.id, &group.name)?;
+            }
             let by_name =
                 GroupRef::Alias { name: &wish.name, mount_accessor: &wish.mount_accessor };
             let taken = find(&opened, &groups, by_name);
@@ -156,10 +160,12 @@ impl Vault {
     pub async fn group_alias_delete(&self, caller: &Caller, ask: Ask<'_>, id: &str) -> Answer<()> {
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
-            let opened = pass?.opened;
+            let session = pass?;
+            let opened = session.opened.clone();
             let _one = opened.identities.changing.lock().await;
             let groups = opened.identities.groups();
             let Some(group) = find(&opened, &groups, GroupRef::AliasId(id)) else { return Ok(()) };
+            guard(&session, "group", group.id, &group.name)?;
             let after = group.with_alias(None, self.now()).map_err(invalid)?;
             self.save_group(&opened, caller, false, &after).await
         })

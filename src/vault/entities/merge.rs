@@ -1,11 +1,11 @@
 //! Merging entities into one: in one commit, so that no lease is ever between two.
 
 use super::entity::{changed_groups, fitting};
-use super::{Answer, Ask, Caller, EntityRef, invalid};
+use super::{Answer, Ask, Caller, EntityRef, guard, invalid};
 use crate::barrier::Entry;
 use crate::identity::{Entity, Id};
 use crate::limits::ENTITY_MERGED_MAX;
-use crate::vault::opened::Opened;
+use crate::vault::turn::Session;
 use crate::vault::{TRIES, Vault, VaultError};
 
 /// What `identity/entity/merge` asks for.
@@ -21,7 +21,8 @@ impl Vault {
     pub async fn entity_merge(&self, caller: &Caller, ask: Ask<'_>, wish: MergeWish) -> Answer<()> {
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
-            let opened = pass?.opened;
+            let session = pass?;
+            let opened = &session.opened;
             if wish.from.contains(&wish.to) {
                 return Err(VaultError::invalid(
                     "to_entity_id should not be present in from_entity_ids",
@@ -33,7 +34,7 @@ impl Vault {
             }
             let _one = opened.identities.changing.lock().await;
             for _ in 0..TRIES {
-                match self.merge(&opened, caller, &wish).await {
+                match self.merge(&session, caller, &wish).await {
                     Err(VaultError::Contended) => {}
                     done => return done,
                 }
@@ -45,10 +46,11 @@ impl Vault {
 
     async fn merge(
         &self,
-        opened: &Opened,
+        session: &Session,
         caller: &Caller,
         wish: &MergeWish,
     ) -> Result<(), VaultError> {
+        let opened = &session.opened;
         let to = self.find_entity(opened, EntityRef::Id(&wish.to)).await?;
         let to = to.ok_or_else(|| VaultError::invalid("entity id to merge to is invalid"))?;
         let mut from: Vec<Entry<Entity>> = Vec::new();
@@ -59,6 +61,9 @@ impl Vault {
             if !from.iter().any(|e| e.value.id == found.value.id) {
                 from.push(found);
             }
+        }
+        for entity in from.iter().chain([&to]).map(|entry| &entry.value) {
+            guard(session, "entity", entity.id, &entity.name)?;
         }
         let keep: Vec<Id> = wish.keep_aliases.iter().filter_map(|id| id.parse().ok()).collect();
         let gone: Vec<Entity> = from.iter().map(|e| e.value.clone()).collect();

@@ -46,6 +46,8 @@ impl Vault {
                         from.trim_matches('/')
                     )));
                 };
+                let (old, new) = (at(from_plane, &source), mount.request_path());
+                self.move_quotas(&opened, unit, &old, &new).await?;
                 if mount.plane == Plane::Auth {
                     let mount = MountId(mount.id);
                     let cut = Cutoff::new(Subject::Mount(hex::encode(mount.0)), self.now());
@@ -59,6 +61,7 @@ impl Vault {
             if let Some(cutoff) = cutoff {
                 opened.cut(cutoff, revision);
             }
+            opened.reload_quotas().await?;
             drop(pending);
             Ok(id)
         })
@@ -72,6 +75,14 @@ impl Vault {
             pass?.opened.mounts.load().moved(id).cloned().ok_or(VaultError::NotFound)
         })
         .await
+    }
+}
+
+/// The path of requests to what is mounted there.
+fn at(plane: Plane, path: &MountPath) -> String {
+    match plane {
+        Plane::Auth => format!("auth/{}", path.as_str()),
+        Plane::Secret => path.as_str().to_owned(),
     }
 }
 

@@ -41,12 +41,10 @@ impl Vault {
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let id = MountId(mount.id);
+            let session = pass?;
             let children =
-                pass?.opened.barrier.list(id, kinds::USERPASS_NAME, "", after, limit).await?;
-            match children.is_empty() {
-                true => Err(VaultError::NotFound),
-                false => Ok(children.into_iter().map(|c| c.name).collect()),
-            }
+                session.opened.barrier.list(id, kinds::USERPASS_NAME, "", after, limit).await?;
+            session.seen(ask.path, children.into_iter().map(|c| c.name).collect())
         })
         .await
     }
