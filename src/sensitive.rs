@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_output_never_shows_the_contents() {
+    fn p33_debug_output_never_shows_the_contents() {
         assert!(!format!("{:?}", SecretBytes::copy_of(b"marker")).contains("marker"));
         assert!(!format!("{:?}", SecretText::new("marker".into())).contains("marker"));
     }

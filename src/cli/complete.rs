@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_a_shell_would_run_is_not_proposed() {
+    fn p37_a_name_that_a_shell_would_run_is_not_proposed() {
         for hostile in
             ["$(id)", "a;b", "a b", "`id`", "a\nb", "a\u{b}b", "-rf", "a|b", "a'b", "~x", "*"]
         {

@@ -119,7 +119,7 @@ fn the_hybrid_exchange_is_agreed_and_version_1_3() {
 }
 
 #[test]
-fn a_client_trusts_its_authority_and_that_name_only() {
+fn p36_a_client_trusts_its_authority_and_that_name_only() {
     run(async {
         let files = Files::new();
         let acceptor = files.acceptor(files.tls()).unwrap();
@@ -215,7 +215,7 @@ fn p45_a_key_that_others_can_read_is_refused_with_the_command_that_helps() {
 }
 
 #[test]
-fn errors_never_quote_a_key() {
+fn p44_errors_never_quote_a_key() {
     let files = Files::new();
     let key = std::fs::read_to_string(files.path("server.key")).unwrap();
     let body = key.lines().nth(1).unwrap();

@@ -201,7 +201,7 @@ fn strangers_see_the_mounts_that_are_shown_to_everybody_and_no_others() {
 }
 
 #[test]
-fn a_recursive_listing_is_read_in_parts() {
+fn p30_a_recursive_listing_is_read_in_parts() {
     let server = Server::start();
     let root = server.root_token();
     mount(&server, "one", "1");
@@ -235,7 +235,7 @@ fn a_recursive_listing_is_read_in_parts() {
 
 /// A name that a rule denies is not shown by a recursive listing of what is above it.
 #[test]
-fn a_recursive_listing_shows_nothing_that_is_denied() {
+fn p17_p50_a_recursive_listing_shows_nothing_that_is_denied() {
     let server = Server::start();
     let root = server.root_token();
     for name in ["open", "closed", "dir/a", "dir/b", "shut/a"] {

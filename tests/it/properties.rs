@@ -1,7 +1,10 @@
 //! The security properties (docs/THREAT-MODEL.md), each test named after its own, over all routes ×
 //! spellings × verbs: the routes are read from the server's own table.
 
+mod coverage;
+mod hostile;
 mod lineage;
+mod listings;
 mod logins;
 mod paths;
 mod races;

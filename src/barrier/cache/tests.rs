@@ -21,7 +21,7 @@ fn key(i: u32) -> Bytes {
 }
 
 #[test]
-fn weight_stays_within_the_bound_also_with_absent_records() {
+fn p27_weight_stays_within_the_bound_also_with_absent_records() {
     let cache = live(64 << 10);
     for i in 0..5_000 {
         let cached = if i % 2 == 0 { None } else { stored(300) };

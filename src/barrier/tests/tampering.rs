@@ -130,7 +130,7 @@ fn a_cut_or_lengthened_value_is_an_integrity_error() {
 }
 
 #[test]
-fn any_two_values_swapped_are_an_integrity_error() {
+fn p42_any_two_values_swapped_are_an_integrity_error() {
     run(async {
         let vault = populated().await;
         let all: Vec<_> = vault.store.all().into_iter().filter(|(key, _)| used(key)).collect();

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn redirects_are_refused() {
+    fn p34_p36_a_token_follows_no_redirect() {
         assert!(Answer::new("GET", "p", 307, String::new()).is_err());
     }
 }

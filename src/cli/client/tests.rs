@@ -109,3 +109,24 @@ fn a_token_is_sent_marked_as_sensitive_and_never_shown() {
     let refusal = broken.request("GET", "x", "", None).unwrap_err();
     assert!(!format!("{refusal:?} {refusal}").contains("marker"));
 }
+
+#[test]
+fn p30_an_answer_without_end_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let mut sent = 0_usize;
+        let chunk = vec![b'x'; 1 << 20];
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+        // Until the client has hung up.
+        while stream.write_all(&chunk).is_ok() {
+            sent += chunk.len();
+        }
+        sent
+    });
+    let outcome = Client::new(&address).unwrap().get("x", "");
+    assert!(matches!(outcome, Err(CliError::Unreachable { .. })), "{outcome:?}");
+    // What it read, and what stood in the sockets' buffers.
+    assert!(server.join().unwrap() < limits::CLIENT_ANSWER_BYTES_MAX + (16 << 20));
+}

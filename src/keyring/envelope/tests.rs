@@ -99,7 +99,7 @@ fn corrupted_twins_of_the_fixtures_do_not_open() {
 }
 
 #[test]
-fn a_record_opens_only_at_the_place_it_was_sealed_for() {
+fn p42_a_record_opens_only_at_the_place_it_was_sealed_for() {
     let sealed = seal(PLAIN);
     let c = context();
     let elsewhere = [
@@ -120,7 +120,7 @@ fn a_record_opens_only_at_the_place_it_was_sealed_for() {
 }
 
 #[test]
-fn a_repeated_random_state_still_gives_another_salt_for_another_plaintext_or_place() {
+fn p41_a_repeated_random_state_still_gives_another_salt_for_another_plaintext_or_place() {
     let drawn = [0x55; 32];
     let salt = |context, plain: &[u8]| {
         let sealed = Plain::new(context, plain).seal_with(&key(), &drawn).unwrap();
@@ -132,7 +132,7 @@ fn a_repeated_random_state_still_gives_another_salt_for_another_plaintext_or_pla
 }
 
 #[test]
-fn integrity_errors_look_the_same_outward() {
+fn p42_integrity_errors_look_the_same_outward() {
     let shown = |r: Reason| Integrity::from(r).to_string();
     assert_eq!(shown(Reason::Tag), shown(Reason::Commitment));
     assert_eq!(shown(Reason::Tag), shown(Reason::ForeignKey));

@@ -74,7 +74,7 @@ async fn a_flipped_bit_anywhere_is_refused() {
 }
 
 #[tokio::test]
-async fn a_blob_of_another_ring_purpose_or_version_is_refused() {
+async fn p42_a_blob_of_another_ring_purpose_or_version_is_refused() {
     let (hsm, kek) = SoftHsm::with_fixed_kek();
     let others = [
         Expected { id: [0x12; 16], ..expected() },
@@ -90,7 +90,7 @@ async fn a_blob_of_another_ring_purpose_or_version_is_refused() {
 }
 
 #[tokio::test]
-async fn the_mechanism_comes_from_the_manifest_and_not_from_the_blob() {
+async fn p42_the_mechanism_comes_from_the_manifest_and_not_from_the_blob() {
     let (hsm, kek) = SoftHsm::with_fixed_kek();
     for mechanism in [Mechanism::AesGcm(IvDialect::HsmWrites), Mechanism::AesCbcHmac] {
         let described = Kek { mechanism, ..kek };

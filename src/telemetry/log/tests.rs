@@ -33,7 +33,7 @@ async fn lines_of_a_request_carry_its_ids_into_its_tasks() {
 }
 
 #[tokio::test]
-async fn who_watches_gets_lines_of_his_level_and_the_number_is_bounded() {
+async fn p27_who_watches_gets_lines_of_his_level_and_the_number_is_bounded() {
     let logs = logs("error");
     let mut watcher = logs.watch(Level::DEBUG).unwrap();
     let others: Vec<_> = (1..limits::MONITORS_MAX).map(|_| logs.watch(Level::INFO)).collect();

@@ -35,6 +35,17 @@ fn p03_root_is_attached_by_no_field_in_any_spelling() {
                     assert_eq!(answer.status, 400, "{path} {field} {policies} {answer:?}");
                 }
             }
+            for (path, field) in [
+                ("identity/entity", "policies"),
+                ("identity/entity/name/any", "policies"),
+                ("identity/group", "policies"),
+                ("identity/group/name/any", "policies"),
+                ("auth/token/roles/any", "allowed_policies"),
+                ("auth/token/roles/any", "allowed_policies_glob"),
+            ] {
+                let answer = server.post(path, &server.root_token(), json!({field: policies}));
+                assert_eq!(answer.status, 400, "{path} {field} {policies} {answer:?}");
+            }
             for (field, body) in [("policies", "policies"), ("token-policies", "token_policies")] {
                 let path = format!("auth/approle/role/app/{field}");
                 let answer = server.post(&path, &admin, json!({body: policies}));
