@@ -7,6 +7,8 @@
 # STRONGROOM names the program when it is not on the PATH.
 set -euo pipefail
 strongroom=${STRONGROOM:-strongroom}
+# These would win over the BAO_ variables, and with them one token over another.
+unset STRONGROOM_ADDR STRONGROOM_TOKEN STRONGROOM_TOKEN_FILE
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

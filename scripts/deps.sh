@@ -16,6 +16,7 @@ case "${1:?build, run, test, fuzz or bench}" in
     need 'command -v softhsm2-util' softhsm2
     need 'command -v strace' strace
     need 'command -v curl' curl
+    need 'command -v jq' jq
     need 'command -v openssl' openssl
     need 'python3 -c "import ensurepip, venv"' python3-venv
     ;;

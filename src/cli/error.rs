@@ -69,6 +69,11 @@ pub(super) fn hint(status: u16, path: &str, body: &str, errors: &[String]) -> St
             "The proof was not accepted: check name, proof and --path; after some wrong tries a name \
              is locked for a while."
         }
+        403 if path == "sys/policies/explain" => {
+            "An explanation needs update there and read on every policy of the lease \
+             (sys/policies/acl/NAME). Who has both can ask for you: strongroom policy explain \
+             --accessor ACCESSOR PATH; strongroom token lookup --field accessor prints yours."
+        }
         403 => {
             return format!(
                 "\nYour rights there: strongroom token capabilities {path}; the rule that decides: \

@@ -243,12 +243,14 @@ mod tests {
         assert!(seen > 50, "{seen} commands were found");
     }
 
-    /// What follows the program's name on a line of a code block, without a remark beside it.
+    /// What follows the program's name on a line of a code block, without a remark beside it and
+    /// without what the shell does with it.
     fn typed(line: &str) -> Option<&str> {
         let (program, rest) = line.trim_start().split_once(' ')?;
         let here = line.starts_with("    ") || !line.starts_with(' ');
         let found = here && (program == "strongroom" || program.ends_with("/strongroom"));
-        let end = rest.find("   ").unwrap_or(rest.len());
+        let shell = ["   ", " > ", " 2> ", " | ", " & ", " << ", " <<'"];
+        let end = shell.iter().filter_map(|mark| rest.find(mark)).min().unwrap_or(rest.len());
         found.then(|| rest[..end].trim())
     }
 

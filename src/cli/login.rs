@@ -65,11 +65,14 @@ fn by_token(args: &LoginArgs) -> Result<(), CliError> {
 }
 
 fn by_proof(args: &LoginArgs) -> Result<(), CliError> {
-    let proof = args.proof()?;
+    let mut proof = args.proof()?;
     let mount = args.path.as_deref().unwrap_or(&args.method).trim_matches('/');
     let mut path = format!("auth/{mount}/login");
-    if let Some(user) = proof.get("username").filter(|_| args.method == "userpass") {
-        path = format!("{path}/{}", text_of(user));
+    // The path says it; said twice, every login would come with the server's warning about it.
+    if args.method == "userpass"
+        && let Some(user) = proof.remove("username")
+    {
+        path = format!("{path}/{}", text_of(&user));
     }
     let answer = args.connection.anonymous()?.put(&path, &proof)?.ok()?;
     let auth = answer.require(&["auth"])?;
@@ -90,8 +93,13 @@ fn keep(
             CliError::usage("there is no home directory to keep the token in; use --no-store")
         })?;
         environment::store_token(&path, token)?;
-        if environment::variable("TOKEN").is_some() {
-            eprintln!("Warning: the environment has a token too, which wins over the stored one.");
+        // Both win over what was stored; TOKEN over TOKEN_FILE.
+        let winner = ["TOKEN", "TOKEN_FILE"];
+        if winner.into_iter().any(|name| environment::variable(name).is_some()) {
+            eprintln!(
+                "Warning: the environment names a token too, which wins over the stored one: unset \
+                 STRONGROOM_TOKEN and STRONGROOM_TOKEN_FILE (BAO_…, VAULT_…)."
+            );
         }
     }
     if args.no_store || args.output.wants("token") {
