@@ -2,6 +2,7 @@
 //! and no relative link in any document leads nowhere.
 
 mod commands;
+mod log;
 mod routes;
 
 use std::fs;
