@@ -57,6 +57,10 @@ pub const DIRECTORY_CHILDREN_MAX: usize = 100_000;
 pub const BODY_BYTES_MAX: usize = 4 << 20;
 /// The same for requests without a good lease: logins are small, and everybody may send them.
 pub const PUBLIC_BODY_BYTES_MAX: usize = 64 << 10;
+/// Bodies of requests under way together, bytes: what anybody may send …
+pub const BODIES_BYTES_MAX: usize = 32 << 20;
+/// … and what those with a lease may send beside that, when it is used up.
+pub const LEASED_BODIES_BYTES_MAX: usize = 96 << 20;
 /// Fields of a form or a query string.
 pub const FORM_FIELDS_MAX: usize = 1_000;
 /// Nesting of a JSON body.

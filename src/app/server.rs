@@ -70,6 +70,8 @@ async fn serve(args: &ServerArgs, config: Config, logs: Logs) -> Result<(), AppE
     // First: it needs nothing else, and a mistake here is the most likely one.
     let gate = gate(&config, &clock)?;
     let parts = build(&config, logs.clone()).await?;
+    let door = gate.clone();
+    parts.vault.metrics().also(move || door.figures());
     let mut opened = parts.vault.open().await;
     if dev_token_file.is_some() {
         // dev listens only once it is open.

@@ -37,6 +37,7 @@ pub async fn dispatch(
         query: parts.uri.query().map(str::to_owned),
         body_deadline: gate.limits().body,
         admin,
+        held: gate.bodies().begin(),
     };
     let prepared = match target.strip_prefix("/v1/") {
         Some(raw) => prepare(vault, caller, incoming, raw, body).await,
@@ -44,7 +45,12 @@ pub async fn dispatch(
     };
     match prepared {
         Ok(ctx) => to_the_end(ctx, gate).await,
-        Err((caller, refusal)) => Some(refusal.record(vault, &caller, target).await),
+        Err((caller, refusal)) => {
+            if refusal.is_shed() {
+                gate.body_refused();
+            }
+            Some(refusal.record(vault, &caller, target).await)
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, Method, header};
 use serde_json::{Map, Value};
 
 use super::reply::Stop;
+use super::serve::Held;
 use crate::access::Operation;
 use crate::mounts::Mount;
 use crate::path::RequestPath;
@@ -78,6 +79,8 @@ pub struct Ctx {
     pub parameters: OnceLock<Map<String, Value>>,
     /// True on the admin socket.
     pub admin: bool,
+    /// What the body holds of all that bodies may; free once the request is through.
+    pub _held: Held,
 }
 
 impl Fields for Ctx {

@@ -2,8 +2,10 @@
 //! Our own, because `axum::serve` has neither deadlines nor limits. What a connection does wrong is
 //! its own matter: every one is a task, every wait has an end, and accepting never waits for any.
 //!
-//! * `gate`: who may come in, and counts; `watched`: deadlines of a stream; `refuse`: constant answers
+//! * `gate`: who may come in, and counts; `bodies`: what their bodies may hold together
+//! * `watched`: deadlines of a stream; `refuse`: constant answers
 
+mod bodies;
 mod gate;
 mod refuse;
 mod watched;
@@ -23,6 +25,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+pub use bodies::Held;
 pub use gate::{Event, Gate};
 use watched::{Phase, Watched};
 

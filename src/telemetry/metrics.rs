@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 
+use parking_lot::Mutex;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter as PlainCounter;
 use prometheus_client::metrics::family::Family;
@@ -201,10 +202,23 @@ impl Figure {
     }
 }
 
+type Source = Box<dyn Fn() -> Vec<Figure> + Send + Sync>;
+
+/// Those who have figures of their own, asked when somebody looks.
+#[derive(Default)]
+struct Sources(Mutex<Vec<Source>>);
+
+impl std::fmt::Debug for Sources {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} sources", self.0.lock().len())
+    }
+}
+
 /// All of it.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    sources: Sources,
     pub requests: Requests,
     pub stages: Stages,
     pub flights: Flights,
@@ -220,6 +234,7 @@ impl Metrics {
     pub fn new(clock: &Clock) -> Arc<Self> {
         let mut all = Self {
             registry: Registry::with_prefix("strongroom"),
+            sources: Sources::default(),
             requests: Requests::new(),
             stages: Stages::default(),
             flights: Flights::default(),
@@ -316,8 +331,15 @@ impl Metrics {
         r.register("audit_sync_seconds", "Syncs of the audit log", self.audit.sync_seconds.clone());
     }
 
+    /// From now on the figures of `source` are shown too: those of a part that knows nobody who
+    /// could ask it.
+    pub fn also(&self, source: impl Fn() -> Vec<Figure> + Send + Sync + 'static) {
+        self.sources.0.lock().push(Box::new(source));
+    }
+
     /// The exposition text, with `figures` asked for just now.
-    pub fn text(&self, figures: Vec<Figure>) -> String {
+    pub fn text(&self, mut figures: Vec<Figure>) -> String {
+        figures.extend(self.sources.0.lock().iter().flat_map(|source| source()));
         let mut out = String::with_capacity(16 << 10);
         // Writing to a String cannot fail.
         let _ = encode_registry(&mut out, &self.registry);
@@ -371,7 +393,9 @@ mod tests {
             Figure::counter("cache_hits", "hits", 7).of("cache", "records"),
             Figure::counter("cache_hits", "hits", 8).of("cache", "names"),
         ];
+        metrics.also(|| vec![Figure::level("connections", "open", 3.0)]);
         let text = metrics.text(figures);
+        assert_eq!(line(&text, "strongroom_connections"), Some("3"), "{text}");
         let ok = "strongroom_requests_total{class=\"kv\",verb=\"read\",status=\"2xx\"}";
         assert_eq!(line(&text, ok), Some("2"), "{text}");
         let failed = "strongroom_requests_total{class=\"kv\",verb=\"read\",status=\"5xx\"}";

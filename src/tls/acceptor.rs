@@ -92,6 +92,11 @@ impl Acceptor {
         self.current.load().validity.until
     }
 
+    /// Until that certificate ends; negative once it has.
+    pub fn seconds_left(&self) -> f64 {
+        self.ends().unix_seconds() as f64 - self.clock.now().unix_seconds() as f64
+    }
+
     /// What is wrong with the certificate's time, in words: `None` for all is well.
     pub fn trouble(&self, ahead: std::time::Duration) -> Option<String> {
         let Validity { from, until } = self.current.load().validity;

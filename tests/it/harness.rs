@@ -3,6 +3,7 @@
 
 mod faulty;
 mod http;
+mod operated;
 mod oracle;
 mod process;
 
@@ -18,7 +19,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use faulty::Faulty;
-pub use http::{Response, connect, exchange};
+pub use http::{Response, Wire, connect, exchange};
 pub use oracle::Oracle;
 
 /// Time for a server to come up on a busy machine.
@@ -29,7 +30,7 @@ pub struct Server {
     directory: TempDir,
     /// Put before the program, such as strace with its arguments.
     wrapper: Vec<String>,
-    /// `server` with the configuration that `dev` left, instead of `dev`.
+    /// `server` with the configuration that is there, instead of `dev`.
     configured: bool,
     child: Option<Child>,
     address: String,
@@ -56,11 +57,17 @@ impl Run {
 }
 
 impl Server {
+    /// `server` over TLS for half of the tests, `dev` over plain HTTP for the others.
     pub fn start() -> Self {
+        if !oracle() && operated::chosen() { Self::start_operated() } else { Self::start_dev() }
+    }
+
+    /// `dev`, for tests that need plain HTTP or what only `dev` does.
+    pub fn start_dev() -> Self {
         Self::start_under(&[])
     }
 
-    /// A server that speaks TLS only.
+    /// `dev --tls`.
     pub fn start_tls() -> Self {
         let mut server = Self::unstarted();
         server.tls = true;
@@ -231,7 +238,9 @@ impl Server {
         fs::write(&changed_file, changed).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_strongroom"));
         command.args(["server", "--config"]).arg(changed_file);
-        command.arg("--dev-root-token-file").arg(self.data().join("root-token"));
+        if !self.configured {
+            command.arg("--dev-root-token-file").arg(self.data().join("root-token"));
+        }
         let softhsm = self.data().join("softhsm");
         let conf = fs::read_dir(softhsm).unwrap().map(|e| e.unwrap().path());
         let conf = conf.into_iter().find(|p| p.extension().is_some_and(|e| e == "conf")).unwrap();

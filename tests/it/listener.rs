@@ -10,7 +10,7 @@ use crate::harness::Server;
 /// Starts `server` on the configuration that `dev` left, with these keys of `[listener]` before the
 /// others.
 fn configured(tls: bool, keys: &str) -> Server {
-    let mut server = if tls { Server::start_tls() } else { Server::start() };
+    let mut server = if tls { Server::start_tls() } else { Server::start_dev() };
     server.reconfigure(|text| {
         // A key is there once: what is given here replaces what is written.
         let given: Vec<&str> = keys.lines().filter_map(|line| line.split(" = ").next()).collect();

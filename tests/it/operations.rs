@@ -1,13 +1,12 @@
 //! What operators have beside secrets: metrics, the log and its level, requests under way, rate
 //! limits, browsers, help. One server for many questions.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::Write as _;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Response, Server};
+use crate::harness::{Response, Server, Wire, connect};
 
 fn metric(text: &str, name: &str) -> f64 {
     let line =
@@ -63,17 +62,15 @@ fn p33_metrics_count_and_tell_no_path_token_or_address() {
 }
 
 /// The head of the answer and what came of its body within the time.
-fn stream(server: &Server, path: &str, token: &str) -> TcpStream {
-    let host = server.address().trim_start_matches("http://");
-    let mut stream = TcpStream::connect(host).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+fn stream(server: &Server, path: &str, token: &str) -> Box<dyn Wire> {
+    let mut stream = connect(server.address(), Duration::from_secs(20)).unwrap();
     let request =
-        format!("GET /v1/{path} HTTP/1.1\r\nHost: {host}\r\nX-Vault-Token: {token}\r\n\r\n");
+        format!("GET /v1/{path} HTTP/1.1\r\nHost: x\r\nX-Vault-Token: {token}\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
     stream
 }
 
-fn read_until(stream: &mut TcpStream, wanted: &str) -> String {
+fn read_until(stream: &mut dyn Wire, wanted: &str) -> String {
     let (mut seen, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
         let n = stream.read(&mut buffer).unwrap();
@@ -92,7 +89,7 @@ fn the_log_is_watched_and_its_level_changed() {
     server.policy("watch", "path \"sys/monitor\" { capabilities = [\"read\", \"sudo\"] }");
     let watcher = server.token(&["watch"]);
     let mut watched = stream(&server, "sys/monitor?log_level=debug&log_format=json", &watcher);
-    let head = read_until(&mut watched, "\r\n\r\n");
+    let head = read_until(watched.as_mut(), "\r\n\r\n");
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     // A line of a request carries its ids.
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -101,12 +98,12 @@ fn the_log_is_watched_and_its_level_changed() {
     let headers = [("traceparent", parent.as_str()), ("Content-Type", "application/json")];
     let changed = server.request("POST", "sys/loggers", Some(&root), &headers, Some(&body));
     assert_eq!(changed.status, 204, "{changed:?}");
-    let seen = read_until(&mut watched, "}\n");
+    let seen = read_until(watched.as_mut(), "}\n");
     assert!(seen.contains("level was changed") && seen.contains(trace), "{seen}");
     assert!(seen.contains("\"request_id\":\""), "{seen}");
     assert_eq!(server.get("sys/loggers", Some(&root)).ok()["data"], json!({"core": "debug"}));
     server.get("secret/data/x", Some("hvs.marked-q7z")).refused(403, &["permission denied"]);
-    let seen = read_until(&mut watched, "a token was refused");
+    let seen = read_until(watched.as_mut(), "a token was refused");
     assert!(seen.contains("a token was refused") && !seen.contains("q7z"), "{seen}");
     assert!(server.log().contains("a token was refused") && !server.log().contains("q7z"));
     assert_eq!(server.delete("sys/loggers/core", &root).status, 204);
@@ -115,12 +112,12 @@ fn the_log_is_watched_and_its_level_changed() {
     // Who may no longer, watches no longer.
     let revoked = server.post("auth/token/revoke", &root, json!({ "token": watcher }));
     assert_eq!(revoked.status, 204);
-    let rest = read_until(&mut watched, "0\r\n\r\n");
+    let rest = read_until(watched.as_mut(), "0\r\n\r\n");
     assert!(rest.ends_with("0\r\n\r\n"), "{rest}");
     // As many as may, and no more.
-    let mut all: Vec<TcpStream> = (0..4).map(|_| stream(&server, "sys/monitor", &root)).collect();
+    let mut all: Vec<Box<dyn Wire>> = (0..4).map(|_| stream(&server, "sys/monitor", &root)).collect();
     for one in &mut all {
-        assert!(read_until(one, "\r\n\r\n").starts_with("HTTP/1.1 200"));
+        assert!(read_until(one.as_mut(), "\r\n\r\n").starts_with("HTTP/1.1 200"));
     }
     assert_eq!(server.get("sys/monitor", Some(&root)).status, 503);
 }

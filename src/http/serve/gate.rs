@@ -9,8 +9,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
+use super::bodies::Bodies;
 use crate::config::ListenerLimits;
 use crate::limits;
+use crate::telemetry::Figure;
 use crate::tls::Acceptor;
 
 /// One listener's door. Its limits can be replaced while it runs; who is inside stays.
@@ -18,6 +20,7 @@ pub struct Gate {
     limits: ArcSwap<ListenerLimits>,
     connections: Mutex<Connections>,
     requests: AtomicUsize,
+    bodies: Arc<Bodies>,
     counts: Counts,
     tls: Option<Arc<Acceptor>>,
 }
@@ -53,10 +56,12 @@ pub enum Event {
     TooSlow,
     /// A request turned away: all there may be are being worked on.
     Shed,
+    /// A request turned away in its body: the bodies there are hold all that they may.
+    BodiesFull,
 }
 
 impl Event {
-    pub const ALL: [Event; 9] = [
+    pub const ALL: [Event; 10] = [
         Event::Accepted,
         Event::TooManyConnections,
         Event::TooManyFromAddress,
@@ -66,6 +71,7 @@ impl Event {
         Event::Malformed,
         Event::TooSlow,
         Event::Shed,
+        Event::BodiesFull,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -79,6 +85,7 @@ impl Event {
             Event::Malformed => "malformed",
             Event::TooSlow => "too_slow",
             Event::Shed => "shed",
+            Event::BodiesFull => "bodies_full",
         }
     }
 }
@@ -93,11 +100,12 @@ pub(super) struct Place {
 pub struct Working<'g>(&'g Gate);
 
 impl Gate {
-    pub fn new(limits: ListenerLimits, tls: Option<Arc<Acceptor>>) -> Arc<Self> {
+    pub fn new(listener: ListenerLimits, tls: Option<Arc<Acceptor>>) -> Arc<Self> {
         Arc::new(Self {
-            limits: ArcSwap::from_pointee(limits),
+            limits: ArcSwap::from_pointee(listener),
             connections: Mutex::default(),
             requests: AtomicUsize::new(0),
+            bodies: Bodies::new(limits::BODIES_BYTES_MAX, limits::LEASED_BODIES_BYTES_MAX),
             counts: Counts::default(),
             tls,
         })
@@ -126,6 +134,36 @@ impl Gate {
 
     pub fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    pub fn bodies(&self) -> &Arc<Bodies> {
+        &self.bodies
+    }
+
+    /// What metrics tell about this listener.
+    pub fn figures(&self) -> Vec<Figure> {
+        let mut figures = vec![
+            Figure::level("connections", "Open connections", f64::from(self.connections())),
+            Figure::level(
+                "requests_worked_on",
+                "Requests that have a place among listener.requests_max",
+                self.requests() as f64,
+            ),
+            Figure::level(
+                "request_bodies_bytes",
+                "Bodies of requests under way",
+                self.bodies.bytes() as f64,
+            ),
+        ];
+        figures.extend(Event::ALL.into_iter().map(|event| {
+            let help = "What happened at the listener and is not a request answered";
+            Figure::counter("listener_events", help, self.count(event)).of("event", event.as_str())
+        }));
+        figures.extend(self.tls.as_ref().map(|tls| {
+            let help = "Until the certificate of the listener ends; below 0, since it ended";
+            Figure::level("certificate_expiry_seconds", help, tls.seconds_left())
+        }));
+        figures
     }
 
     /// What health tells about this listener.
@@ -167,6 +205,11 @@ impl Gate {
     /// Counts a request that got no place.
     pub fn shed(&self) {
         self.note(Event::Shed);
+    }
+
+    /// Counts a request whose body found no room.
+    pub fn body_refused(&self) {
+        self.note(Event::BodiesFull);
     }
 }
 

@@ -1,22 +1,19 @@
 //! Two at once, and clients that hang up half-way.
 
-use std::io::Write as _;
-use std::net::TcpStream;
 use std::sync::Barrier;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::{accessor, mint, stands};
-use crate::harness::Server;
+use crate::harness::{Server, connect};
 
 /// Sends a request and hangs up after `wait`.
 fn hang_up(server: &Server, path: &str, token: &str, body: &str, wait: Duration) {
-    let host = server.address().strip_prefix("http://").unwrap();
-    let mut stream = TcpStream::connect(host).unwrap();
+    let mut stream = connect(server.address(), Duration::from_secs(60)).unwrap();
     let length = body.len();
     let request = format!(
-        "POST /v1/{path} HTTP/1.1\r\nHost: {host}\r\nX-Vault-Token: {token}\r\n\
+        "POST /v1/{path} HTTP/1.1\r\nHost: x\r\nX-Vault-Token: {token}\r\n\
          Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).unwrap();
