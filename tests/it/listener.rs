@@ -3,6 +3,7 @@
 mod certificates;
 mod hardening;
 mod limits;
+mod overload;
 mod stopping;
 
 use crate::harness::Server;
@@ -11,6 +12,12 @@ use crate::harness::Server;
 /// others.
 fn configured(tls: bool, keys: &str) -> Server {
     let mut server = if tls { Server::start_tls() } else { Server::start_dev() };
+    configure(&mut server, keys);
+    server
+}
+
+/// Starts it anew with these keys.
+fn configure(server: &mut Server, keys: &str) {
     server.reconfigure(|text| {
         // A key is there once: what is given here replaces what is written.
         let given: Vec<&str> = keys.lines().filter_map(|line| line.split(" = ").next()).collect();
@@ -21,7 +28,6 @@ fn configured(tls: bool, keys: &str) -> Server {
         text.replacen("[listener]\n", &format!("[listener]\n{keys}\n"), 1)
     });
     server.restart();
-    server
 }
 
 /// What `/proc` says of the server's memory, KiB.

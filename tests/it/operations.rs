@@ -64,8 +64,7 @@ fn p33_metrics_count_and_tell_no_path_token_or_address() {
 /// The head of the answer and what came of its body within the time.
 fn stream(server: &Server, path: &str, token: &str) -> Box<dyn Wire> {
     let mut stream = connect(server.address(), Duration::from_secs(20)).unwrap();
-    let request =
-        format!("GET /v1/{path} HTTP/1.1\r\nHost: x\r\nX-Vault-Token: {token}\r\n\r\n");
+    let request = format!("GET /v1/{path} HTTP/1.1\r\nHost: x\r\nX-Vault-Token: {token}\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
     stream
 }
@@ -115,7 +114,8 @@ fn the_log_is_watched_and_its_level_changed() {
     let rest = read_until(watched.as_mut(), "0\r\n\r\n");
     assert!(rest.ends_with("0\r\n\r\n"), "{rest}");
     // As many as may, and no more.
-    let mut all: Vec<Box<dyn Wire>> = (0..4).map(|_| stream(&server, "sys/monitor", &root)).collect();
+    let mut all: Vec<Box<dyn Wire>> =
+        (0..4).map(|_| stream(&server, "sys/monitor", &root)).collect();
     for one in &mut all {
         assert!(read_until(one.as_mut(), "\r\n\r\n").starts_with("HTTP/1.1 200"));
     }

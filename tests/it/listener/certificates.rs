@@ -169,8 +169,12 @@ fn sighup_applies_what_is_safe_and_names_what_waits() {
     server.await_log("changed=log.level");
     server.await_log("keys=lease.default_ttl");
     assert!(server.log().contains("take effect only by a restart"), "{}", server.log());
-    fs::write(server.config(), "nonsense").unwrap();
+    // A broken file changes nothing, not even what it says rightly.
+    let limit =
+        changed.replacen("[listener]\n", "[listener]\nconnections_max = 1\nnonsense = 1\n", 1);
+    fs::write(server.config(), limit).unwrap();
     server.signal("HUP");
     server.await_log("nothing was changed");
+    let _held = connect(server.address(), Duration::from_secs(60)).unwrap();
     assert_eq!(server.get("sys/health", None).status, 200);
 }
