@@ -233,7 +233,8 @@ where
         let (vault, gate, peer, phase) = (&hall.vault, &hall.gate, &peer, phase.clone());
         async move {
             phase.request_begins();
-            let answer = entry::entry(vault, gate, peer, request.map(Body::new)).await;
+            // Boxed: hyper keeps room for this future in every connection, idle ones too.
+            let answer = Box::pin(entry::entry(vault, gate, peer, request.map(Body::new))).await;
             phase.answer_begins();
             Ok::<_, Infallible>(answer)
         }
