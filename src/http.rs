@@ -9,6 +9,7 @@
 //!   `identity`, `lease`, `policy`, `mount`, `wrapping`, `quota`, `system`, `tools`, `observing`,
 //!   `operations`
 //! * `parameters`: fields that login methods share; `cors`: browsers; `help`: what a path can do
+//! * `spec`: what each path and verb is for; `openapi`: the document made of it
 
 mod approle;
 mod cors;
@@ -26,6 +27,7 @@ mod kv1;
 mod lease;
 mod mount;
 mod observing;
+mod openapi;
 mod operations;
 mod parameters;
 mod policy;
@@ -34,6 +36,7 @@ mod reply;
 mod request;
 mod routes;
 mod serve;
+mod spec;
 mod system;
 mod token;
 mod token_role;

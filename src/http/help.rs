@@ -6,6 +6,7 @@ use serde_json::json;
 use super::reply::{Outcome, Reply, settle};
 use super::request::{Ctx, Verb};
 use super::routes::Route;
+use super::spec;
 use crate::mounts::EngineKind;
 use crate::vault::VaultError;
 use crate::wire::json::text;
@@ -47,7 +48,9 @@ fn described(kind: Option<EngineKind>, route: &Route, rest: &str) -> String {
             Verb::Scan => ("SCAN", "scan"),
         };
         let needs = if route.public { "no token" } else { capability };
-        out.push_str(&format!("\n    {method}\n        needs: {needs}\n"));
+        let about = kind.and_then(|kind| spec::find(kind, route.pattern, *verb));
+        let about = about.map_or_else(String::new, |o| format!("        {}\n", o.summary));
+        out.push_str(&format!("\n    {method}\n{about}        needs: {needs}\n"));
     }
     out
 }

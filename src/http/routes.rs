@@ -31,6 +31,14 @@ pub struct Route {
     pub public: bool,
 }
 
+impl Route {
+    /// Whether a description of `pattern` is one of this route: its own, or one below its rest.
+    pub fn describes(&self, pattern: &str) -> bool {
+        let below = pattern.strip_prefix(self.pattern).filter(|_| self.pattern.contains('*'));
+        below.is_some_and(|rest| rest.starts_with('/')) || self.pattern == pattern
+    }
+}
+
 /// A match.
 pub struct Found {
     pub captured: Vec<String>,

@@ -2,8 +2,8 @@
 
 use super::{Route, Verb, routes};
 use crate::http::{
-    cors, lease, mount, observing, operations, policy, quota, system, token, tools, userpass,
-    wrapping,
+    cors, lease, mount, observing, openapi, operations, policy, quota, system, token, tools,
+    userpass, wrapping,
 };
 
 pub const TABLE: &[Route] = routes! {
@@ -12,6 +12,7 @@ pub const TABLE: &[Route] = routes! {
     public "init" { Read => system::init_status, Write => system::init }
     public "unseal" { Write => system::unseal }
     public "internal/ui/mounts" { Read => system::visible_mounts }
+    public "internal/specs/openapi" { Read => openapi::document, Write => openapi::document }
     lease "internal/ui/mounts/*path" { Read => system::preflight }
     lease "internal/ui/resultant-acl" { Read => policy::resultant }
     lease "seal" { Write => system::seal }
