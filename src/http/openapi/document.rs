@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::schema;
 use super::variable;
+use crate::http::DIALECT_VERSION;
 use crate::http::request::Verb;
 use crate::http::routes::{self, Route};
 use crate::http::spec::{self, Answer, Operation};
@@ -38,7 +39,8 @@ pub fn text(places: &[Place], public_only: bool) -> String {
             "title": "Strongroom",
             "description": "Vault's HTTP dialect. PUT is POST; LIST and SCAN are also GET with \
                             list=true and scan=true.",
-            "version": env!("CARGO_PKG_VERSION"),
+            // Our own is not told to strangers.
+            "version": DIALECT_VERSION,
             "license": { "name": env!("CARGO_PKG_LICENSE") },
         },
         "servers": [{ "url": "/v1" }],
