@@ -34,8 +34,13 @@ test: test-deps ## every test (STRONGROOM_KILL_CYCLES sets how often the server 
 	cargo test --workspace
 
 # The programs and clients that tests use; also the Python environment in .venv.
-test-deps: .venv/installed
+test-deps: .venv/installed tests/clients/node/node_modules/.package-lock.json
 	@scripts/deps.sh test
+
+tests/clients/node/node_modules/.package-lock.json: tests/clients/node/package-lock.json
+	@scripts/deps.sh test
+	npm ci --prefix tests/clients/node --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
 
 .venv/installed: tests/requirements.txt scripts/deps.sh
 	@scripts/deps.sh test
@@ -69,4 +74,4 @@ dist: ## the artefact that ships, in dist/
 
 clean: ## remove what was built, not the data in .dev
 	cargo clean
-	rm -rf .venv dist
+	rm -rf .venv dist tests/clients/node/node_modules

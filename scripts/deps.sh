@@ -19,6 +19,8 @@ case "${1:?build, run, test, fuzz or bench}" in
     need 'command -v jq' jq
     need 'command -v openssl' openssl
     need 'python3 -c "import ensurepip, venv"' python3-venv
+    need 'command -v node' nodejs
+    need 'command -v npm' npm
     ;;
   bench)
     need 'command -v softhsm2-util' softhsm2

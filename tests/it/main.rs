@@ -4,6 +4,7 @@
 //! With STRONGROOM_TEST_ORACLE=1 the same tests run against `bao server -dev` (all but those that
 //! need a disk or our own program): what passes there and fails here is a difference in dialect.
 
+mod agents;
 mod approle;
 mod audit;
 mod bao;
@@ -35,5 +36,6 @@ mod sealing;
 mod synced;
 mod token;
 mod token_role;
+mod unmodified;
 mod userpass;
 mod wrapping;
