@@ -5,15 +5,18 @@
 //! strings, numbers in four spellings, commas where HCL 1 tolerates them. A document whose first
 //! character is `{` is JSON, as there. Input is bounded by the caller, depth here; no panic.
 //!
+//! * `format`: the canonical spelling of a document, comments kept
 //! * `lexer`: characters to tokens
 //! * `parser`: tokens to the tree
 
+mod format;
 mod lexer;
 mod parser;
 
 #[cfg(test)]
 mod tests;
 
+pub use format::format;
 pub use parser::{is_json, parse};
 
 /// Line and column, both from 1; the column counts characters.

@@ -126,6 +126,12 @@ impl Policy {
         Ok(Self { name, text: text.to_owned(), rules })
     }
 
+    /// The document in its canonical spelling, comments kept; refused when it is no policy.
+    pub fn format(text: &str) -> Result<String, PolicyError> {
+        Self::parse(PolicyName::default_policy(), text)?;
+        Ok(hcl::format(text)?)
+    }
+
     /// The policy that permits everything; it has no document.
     pub fn root() -> Self {
         Self { name: PolicyName::root(), text: String::new(), rules: Vec::new() }

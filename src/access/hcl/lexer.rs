@@ -1,6 +1,7 @@
 //! Characters to tokens, for HCL 1 and for JSON. Not here: which token may follow which.
 
 use std::iter::Peekable;
+use std::ops::Range;
 use std::str::Chars;
 
 use super::{Position, SyntaxError};
@@ -50,6 +51,10 @@ pub enum Syntax {
 pub struct Lexer<'a> {
     chars: Peekable<Chars<'a>>,
     at: Position,
+    /// In bytes, of what is read next and of the last token.
+    offset: usize,
+    token_start: usize,
+    comments: Vec<Range<usize>>,
     syntax: Syntax,
 }
 
@@ -57,12 +62,30 @@ type Lexed<T> = Result<T, SyntaxError>;
 
 impl<'a> Lexer<'a> {
     pub fn new(text: &'a str, syntax: Syntax) -> Self {
-        Self { chars: text.chars().peekable(), at: Position { line: 1, column: 1 }, syntax }
+        Self {
+            chars: text.chars().peekable(),
+            at: Position { line: 1, column: 1 },
+            offset: 0,
+            token_start: 0,
+            comments: Vec::new(),
+            syntax,
+        }
+    }
+
+    /// Where the last token stands in the text, in bytes.
+    pub fn span(&self) -> Range<usize> {
+        self.token_start..self.offset
+    }
+
+    /// The comments before the last token that were not taken yet, in bytes.
+    pub fn take_comments(&mut self) -> Vec<Range<usize>> {
+        std::mem::take(&mut self.comments)
     }
 
     /// The next token and where it begins.
     pub fn token(&mut self) -> Lexed<(Position, Token)> {
         self.skip_blanks_and_comments()?;
+        self.token_start = self.offset;
         let at = self.at;
         let Some(first) = self.peek() else { return Ok((at, Token::Eof)) };
         let punctuation = match first {
@@ -96,6 +119,7 @@ impl<'a> Lexer<'a> {
 
     fn next(&mut self) -> Option<char> {
         let c = self.chars.next()?;
+        self.offset += c.len_utf8();
         if c == '\n' {
             self.at = Position { line: self.at.line + 1, column: 1 };
         } else {
@@ -106,9 +130,11 @@ impl<'a> Lexer<'a> {
 
     fn skip_blanks_and_comments(&mut self) -> Lexed<()> {
         loop {
+            let start = self.offset;
             match self.peek() {
                 Some(' ' | '\t' | '\n' | '\r') => {
                     self.next();
+                    continue;
                 }
                 Some('#') if self.syntax == Syntax::Hcl => self.skip_line(),
                 Some('/') if self.syntax == Syntax::Hcl => {
@@ -122,6 +148,7 @@ impl<'a> Lexer<'a> {
                 }
                 _ => return Ok(()),
             }
+            self.comments.push(start..self.offset);
         }
     }
 
