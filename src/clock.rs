@@ -21,6 +21,12 @@ impl Timestamp {
         Self(seconds.saturating_mul(1_000_000_000))
     }
 
+    /// `None` when the text is no such time. Before the epoch is long past, which is what it means.
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let time = OffsetDateTime::parse(text, &Rfc3339).ok()?.unix_timestamp_nanos();
+        Some(Self(u64::try_from(time.max(0)).unwrap_or(u64::MAX)))
+    }
+
     pub fn unix_seconds(self) -> u64 {
         self.0 / 1_000_000_000
     }

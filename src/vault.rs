@@ -69,6 +69,7 @@ pub use lifecycle::{Phase, Status};
 pub use mounting::Tuned;
 pub use observing::{Entropy, KeyStatus};
 pub use opened::Opened;
+pub use policies::PolicyWrite;
 pub use quotas::Limited;
 pub use records::PolicyRecord;
 pub use system::Preflight;

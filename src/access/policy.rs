@@ -137,6 +137,14 @@ impl Policy {
         Self { name: PolicyName::root(), text: String::new(), rules: Vec::new() }
     }
 
+    /// The same, but from `ends` on as if not written.
+    pub fn ending(mut self, ends: Option<Timestamp>) -> Self {
+        for rule in &mut self.rules {
+            rule.expiration = [rule.expiration, ends].into_iter().flatten().min();
+        }
+        self
+    }
+
     pub fn name(&self) -> &PolicyName {
         &self.name
     }

@@ -95,6 +95,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("wrap", &["wrap --wrap-ttl 5m password=@password.txt"]),
     ("unwrap", &["unwrap -", "unwrap --lookup -"]),
     ("policy explain", &["policy explain secret/data/app --operation read"]),
+    ("policy fmt", &["policy fmt team.hcl", "policy fmt --check team.hcl"]),
     ("userpass list", &["userpass list"]),
     ("userpass read", &["userpass read bob"]),
     ("userpass write", &["userpass write --ask bob token_policies=team token_ttl=8h"]),

@@ -1,4 +1,8 @@
-//! `policy write|read|list|delete|explain`.
+//! `policy write|read|list|delete|explain|fmt`.
+//!
+//! * `fmt`: files in their canonical spelling
+
+mod fmt;
 
 use std::process::ExitCode;
 
@@ -24,6 +28,8 @@ pub enum PolicyCommand {
     Delete(Named),
     /// Say why a request is allowed or denied
     Explain(Explain),
+    /// Give policy files their canonical spelling
+    Fmt(fmt::Fmt),
 }
 
 #[derive(Debug, Args)]
@@ -41,6 +47,12 @@ pub struct Explain {
     /// create, read, update, patch, delete, list or scan
     #[arg(long, default_value = "read")]
     operation: String,
+    /// The path asks for sudo besides, as those marked so in docs/API.md do
+    #[arg(long)]
+    sudo: bool,
+    /// The request asks for its answer to be wrapped for so long: 5m
+    #[arg(long, value_name = "DURATION")]
+    wrap_ttl: Option<String>,
     /// Accessor of the lease in question; your own lease without
     #[arg(long)]
     accessor: Option<String>,
@@ -93,8 +105,15 @@ pub fn run(command: PolicyCommand) -> Result<ExitCode, CliError> {
             named.all.connection.client()?.delete(&named.path()?)?.ok()?;
             named.all.output.done(&format!("Deleted policy {}", named.name))?;
         }
-        PolicyCommand::Explain(Explain { path, operation, accessor, all }) => {
+        PolicyCommand::Fmt(files) => return fmt::run(&files),
+        PolicyCommand::Explain(Explain { path, operation, sudo, wrap_ttl, accessor, all }) => {
             let mut body = json!({ "path": path, "operation": operation });
+            if sudo {
+                body["sudo"] = true.into();
+            }
+            if let Some(wrap_ttl) = wrap_ttl {
+                body["wrap_ttl"] = wrap_ttl.into();
+            }
             if let Some(accessor) = accessor {
                 body["accessor"] = accessor.into();
             }

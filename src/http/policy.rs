@@ -3,19 +3,32 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::parameters::seconds;
 use super::reply::{Outcome, Reply, Stop, settle};
 use super::request::Ctx;
 use crate::access::{MergedRule, Operation};
 use crate::clock::Timestamp;
-use crate::vault::{Explained, PolicyRecord, Question, Target, VaultError};
+use crate::vault::{Explained, PolicyRecord, PolicyWrite, Question, Target, VaultError};
 use crate::wire::envelope::Envelope;
 use crate::wire::explain::{ExplainedRule, Explanation, PathRights, ResultantAcl};
 use crate::wire::kv::Keys;
-use crate::wire::sys::{LegacyPolicies, LegacyPolicy, Policy};
+use crate::wire::sys::{DetailedPolicies, LegacyPolicies, LegacyPolicy, Policy};
 
 pub async fn list(ctx: &Ctx) -> Outcome {
-    let keys = settle(ctx.vault.policy_list(&ctx.caller, &ctx.path).await)?;
+    let keys = names(settle(ctx.vault.policy_list(&ctx.caller, &ctx.path).await)?);
     Ok(Reply::shape(&ctx.caller.request_id, &Keys { keys }))
+}
+
+/// Names with what a read of each would answer.
+pub async fn detailed(ctx: &Ctx) -> Outcome {
+    let records = settle(ctx.vault.policy_list(&ctx.caller, &ctx.path).await)?;
+    let keys = names(records.clone());
+    let key_info = keys.iter().cloned().zip(records.into_iter().map(shape)).collect();
+    Ok(Reply::shape(&ctx.caller.request_id, &DetailedPolicies { key_info, keys }))
+}
+
+fn names(records: Vec<PolicyRecord>) -> Vec<String> {
+    records.into_iter().map(|record| record.name).collect()
 }
 
 pub async fn read(ctx: &Ctx) -> Outcome {
@@ -24,8 +37,8 @@ pub async fn read(ctx: &Ctx) -> Outcome {
 
 pub async fn write(ctx: &Ctx) -> Outcome {
     let text = ctx.required("policy", "'policy' parameter not supplied or empty")?;
-    let text = decoded(text);
-    settle(ctx.vault.policy_write(&ctx.caller, ctx.ask(), ctx.capture(0), &text).await)?;
+    let write = wish(ctx, text)?;
+    settle(ctx.vault.policy_write(&ctx.caller, ctx.ask(), ctx.capture(0), &write).await)?;
     Ok(Reply::empty())
 }
 
@@ -35,7 +48,7 @@ pub async fn delete(ctx: &Ctx) -> Outcome {
 }
 
 pub async fn legacy_list(ctx: &Ctx) -> Outcome {
-    let names = settle(ctx.vault.policy_list(&ctx.caller, &ctx.path).await)?;
+    let names = names(settle(ctx.vault.policy_list(&ctx.caller, &ctx.path).await)?);
     let envelope = Envelope::new(&ctx.caller.request_id).shape(&LegacyPolicies::new(names));
     Ok(Reply::injected(&envelope))
 }
@@ -50,10 +63,42 @@ pub async fn legacy_write(ctx: &Ctx) -> Outcome {
         Some(text) => (text, false),
         None => (ctx.required("rules", "'policy' parameter not supplied or empty")?, true),
     };
-    let text = decoded(text);
-    settle(ctx.vault.policy_write(&ctx.caller, ctx.ask(), ctx.capture(0), &text).await)?;
+    let write = wish(ctx, text)?;
+    settle(ctx.vault.policy_write(&ctx.caller, ctx.ask(), ctx.capture(0), &write).await)?;
     let warning = deprecated.then(|| "'rules' is deprecated, please use 'policy' instead".into());
     Ok(Reply::warnings(&ctx.caller.request_id, warning.into_iter().collect()))
+}
+
+/// What is to be written, and under which conditions.
+fn wish(ctx: &Ctx, text: String) -> Result<PolicyWrite, Stop> {
+    let body = &ctx.body;
+    for name in ["allow_slashes_in_identity_templates", "allow_wildcards_in_identity_templates"] {
+        if body.boolean(name)? == Some(true) {
+            return Err(Stop::Bad(VaultError::Invalid(format!(
+                "{name}: a value of an identity that has slashes or wildcards never fills a \
+                 template, as it would change what the rule is about; leave {name} out"
+            ))));
+        }
+    }
+    let cas = if body.is_null("cas") { Some(0) } else { body.int("cas")? };
+    Ok(PolicyWrite {
+        text: decoded(text),
+        cas,
+        cas_required: body.boolean("cas_required")?.unwrap_or(false),
+        expiration: body.string("expiration")?.map(|text| moment(&text)).transpose()?,
+        ttl: seconds(body, "ttl")?,
+    })
+}
+
+/// RFC 3339, or seconds since the Unix epoch.
+fn moment(text: &str) -> Result<Timestamp, Stop> {
+    let seconds = text.parse().ok().map(Timestamp::from_unix_seconds);
+    seconds.or_else(|| Timestamp::from_rfc3339(text)).ok_or_else(|| {
+        Stop::Bad(VaultError::invalid(
+            "Field validation failed: error converting input for field \"expiration\": could not \
+             parse string as date and time",
+        ))
+    })
 }
 
 /// A document may come in base64. No policy is base64 by itself: that has neither quotes nor blanks.
@@ -84,9 +129,16 @@ pub async fn explain(ctx: &Ctx) -> Outcome {
     let parameters = ctx.body.object("parameters")?.is_some();
     let parameters =
         if parameters { Some(ctx.body.nested("parameters")?.parameters()) } else { None };
-    let question = Question { target, operation, path: &path, parameters: parameters.as_ref() };
+    let question = Question {
+        target,
+        operation,
+        path: &path,
+        parameters: parameters.as_ref(),
+        needs_sudo: ctx.body.boolean("sudo")?.unwrap_or(false),
+        wrap_ttl: seconds(&ctx.body, "wrap_ttl")?,
+    };
     let explained = settle(ctx.vault.explain(&ctx.caller, ctx.ask(), &question).await)?;
-    let known = ["path", "operation", "token", "accessor", "parameters"];
+    let known = ["path", "operation", "token", "accessor", "parameters", "sudo", "wrap_ttl"];
     let envelope = Envelope::new(&ctx.caller.request_id).warn(ctx.body.warnings(&known, &[]));
     Ok(Reply::envelope(&envelope.shape(&explanation(explained))))
 }
@@ -156,6 +208,8 @@ fn shape(record: PolicyRecord) -> Policy {
             seconds => Timestamp::from_unix_seconds(seconds).rfc3339(),
         },
         version: record.version,
+        cas_required: record.cas_required,
+        expiration: record.ends.map(Timestamp::rfc3339).unwrap_or_default(),
         ..Policy::default()
     }
 }

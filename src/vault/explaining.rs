@@ -1,5 +1,7 @@
 //! Why a request is allowed or denied, told to those who may read the policies that decide it.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
 use super::system::is_permitted;
@@ -15,6 +17,10 @@ pub struct Question<'a> {
     pub operation: Operation,
     pub path: &'a str,
     pub parameters: Option<&'a Map<String, Value>>,
+    /// The endpoint asks for `sudo` besides.
+    pub needs_sudo: bool,
+    /// The answer is to be wrapped for so long.
+    pub wrap_ttl: Option<Duration>,
 }
 
 /// The answer; it holds no value of any parameter.
@@ -90,8 +96,8 @@ impl Vault {
                 Target::Accessor(_) => None,
             };
             let existing = session.opened.policies.load();
-            let missing = |name: &&String| existing.record(name).is_none();
             let now = self.now();
+            let missing = |name: &&String| existing.record(name, now).is_none();
             let acl = session.opened.acl_with(&about.token_policies, identity.as_ref(), now);
             let explained = explain(
                 &acl,
@@ -99,11 +105,20 @@ impl Vault {
                     operation: question.operation,
                     path: path.as_str(),
                     parameters: question.parameters,
-                    wrap_ttl: None,
+                    wrap_ttl: question.wrap_ttl,
                 },
             );
+            let lacks_sudo =
+                question.needs_sudo && explained.decision.allowed && !explained.decision.sudo;
+            let mut text = explained.text;
+            if lacks_sudo {
+                text.push_str(
+                    "; the endpoint asks for sudo besides, so it is denied: add \"sudo\" to the \
+                     capabilities of that rule",
+                );
+            }
             Ok(Explained {
-                allowed: explained.decision.allowed && narrowed != Some(true),
+                allowed: explained.decision.allowed && !lacks_sudo && narrowed != Some(true),
                 sudo: explained.decision.sudo,
                 narrowed,
                 missing: policies.iter().filter(missing).cloned().collect(),
@@ -120,7 +135,7 @@ impl Vault {
                     })
                     .collect(),
                 permit: explained.permit,
-                text: explained.text,
+                text,
             })
         })
         .await

@@ -179,7 +179,8 @@ impl Opened {
                         "a stored policy does not parse; its leases may do nothing until it is written anew"
                     );
                 }
-                let policy = parsed.ok().map(Arc::new);
+                let ends = entry.value.ends;
+                let policy = parsed.ok().map(|policy| Arc::new(policy.ending(ends)));
                 by_name.insert(entry.value.name.clone(), (policy, entry.value));
             }
         }
@@ -275,6 +276,8 @@ impl Policies {
             text: text.into(),
             modified_unix_seconds: 0,
             version: built_in_version(name),
+            cas_required: false,
+            ends: None,
         };
         let root = (Some(Arc::new(Policy::root())), record(PolicyName::ROOT, ""));
         by_name.insert(PolicyName::ROOT.into(), root);
@@ -300,13 +303,19 @@ impl Policies {
         existing.map(|(policy, _)| policy.clone()).collect::<Option<_>>().unwrap_or_default()
     }
 
-    pub fn record(&self, name: &str) -> Option<&PolicyRecord> {
-        self.by_name.get(name).map(|(_, record)| record)
+    pub fn record(&self, name: &str, now: Timestamp) -> Option<&PolicyRecord> {
+        let record = self.by_name.get(name).map(|(_, record)| record);
+        record.filter(|record| !record.is_over(now))
     }
 
-    /// Those that people deal with: not that of wrapping tokens.
-    pub fn names(&self) -> Vec<String> {
-        self.by_name.keys().filter(|name| *name != PolicyName::WRAPPING).cloned().collect()
+    /// Those that people deal with, `root` last: not that of wrapping tokens.
+    pub fn records(&self, now: Timestamp) -> impl Iterator<Item = &PolicyRecord> {
+        let shown = self.by_name.iter().filter(move |(name, (_, record))| {
+            !matches!(name.as_str(), PolicyName::WRAPPING | PolicyName::ROOT)
+                && !record.is_over(now)
+        });
+        let root = self.by_name.get(PolicyName::ROOT);
+        shown.map(|(_, (_, record))| record).chain(root.map(|(_, record)| record))
     }
 }
 
@@ -336,7 +345,14 @@ mod tests {
 
     fn record(name: &str) -> PolicyRecord {
         let (name, text) = (name.to_owned(), String::new());
-        PolicyRecord { name, text, modified_unix_seconds: 1, version: 1 }
+        PolicyRecord {
+            name,
+            text,
+            modified_unix_seconds: 1,
+            version: 1,
+            cas_required: false,
+            ends: None,
+        }
     }
 
     #[test]
@@ -355,6 +371,8 @@ mod tests {
         assert_eq!(count(&["good", "absent"]), 1);
         assert_eq!(count(&["broken", "good"]), 0);
         // It is shown, so that somebody can write it anew.
-        assert!(policies.record("broken").is_some() && policies.names().contains(&"broken".into()));
+        let now = Timestamp(1);
+        assert!(policies.record("broken", now).is_some());
+        assert!(policies.records(now).any(|record| record.name == "broken"));
     }
 }

@@ -1,19 +1,88 @@
 //! Policies: read, write, list, delete. A change holds for the next request.
 
+use std::time::Duration;
+
 use super::opened::{Opened, built_in_version, policy_place};
 use super::records::PolicyRecord;
 use super::turn::{Answer, Ask, Caller};
 use super::{TRIES, Vault, VaultError};
 use crate::access::{Operation, Policy, PolicyName};
 use crate::barrier::{BarrierError, MountId, kinds};
+use crate::clock::Timestamp;
 use crate::path::RequestPath;
 
+/// A policy to be written.
+#[derive(Clone, Debug, Default)]
+pub struct PolicyWrite {
+    pub text: String,
+    /// The version that it replaces; -1 where there must be none.
+    pub cas: Option<i64>,
+    pub cas_required: bool,
+    /// When it ends, as a time or as seconds from now.
+    pub expiration: Option<Timestamp>,
+    pub ttl: Option<Duration>,
+}
+
+impl PolicyWrite {
+    fn ends(&self, now: Timestamp) -> Result<Option<Timestamp>, VaultError> {
+        let ends = match (self.expiration, self.ttl) {
+            (Some(_), Some(_)) => {
+                let text = "cannot supply both 'expiration' and 'ttl' for policies";
+                return Err(VaultError::invalid(text));
+            }
+            (Some(at), None) => at,
+            (None, Some(ttl)) => {
+                let ttl = u64::try_from(ttl.as_nanos()).unwrap_or(u64::MAX);
+                Timestamp(now.0.saturating_add(ttl))
+            }
+            (None, None) => return Ok(None),
+        };
+        if ends <= now {
+            let text = "refusing to update policy as expiration time has already elapsed";
+            return Err(VaultError::invalid(text));
+        }
+        Ok(Some(ends))
+    }
+
+    /// `current` is the version there is, 0 for none.
+    fn check(&self, current: u64, is_required: bool) -> Result<(), VaultError> {
+        match self.cas {
+            None if is_required || self.cas_required => {
+                Err(VaultError::invalid("check-and-set parameter required for this call"))
+            }
+            Some(-1) if current > 0 => {
+                Err(VaultError::invalid("check-and-set parameter set to -1 on existing entry"))
+            }
+            Some(cas) if cas != -1 && u64::try_from(cas) != Ok(current) => {
+                Err(VaultError::Invalid(format!(
+                    "check-and-set parameter {cas} did not match the current version {current}"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Vault {
-    pub async fn policy_list(&self, caller: &Caller, path: &RequestPath) -> Answer<Vec<String>> {
+    /// All policies in their order, `root` last.
+    pub async fn policy_list(
+        &self,
+        caller: &Caller,
+        path: &RequestPath,
+    ) -> Answer<Vec<PolicyRecord>> {
         let (turn, pass) = self.admit(caller, Ask::new(Operation::List, path)).await?;
         turn.run(async {
             let session = pass?;
-            session.seen(path, session.opened.policies.load().names())
+            let policies = session.opened.policies.load_full();
+            // A deny on a policy hides it from every list that there is of them.
+            let seen = |record: &&PolicyRecord| {
+                [path.as_str(), "sys/policies/acl"]
+                    .iter()
+                    .all(|collection| session.acl.may_see(collection, &record.name))
+            };
+            let records: Vec<PolicyRecord> =
+                policies.records(self.now()).filter(seen).cloned().collect();
+            if records.is_empty() { Err(VaultError::NotFound) } else { Ok(records) }
         })
         .await
     }
@@ -30,7 +99,7 @@ impl Vault {
             let session = pass?;
             let name = PolicyName::canonical(name).map_err(invalid)?;
             let policies = session.opened.policies.load();
-            policies.record(name.as_str()).cloned().ok_or(VaultError::NotFound)
+            policies.record(name.as_str(), self.now()).cloned().ok_or(VaultError::NotFound)
         })
         .await
     }
@@ -40,7 +109,7 @@ impl Vault {
         caller: &Caller,
         ask: Ask<'_>,
         name: &str,
-        text: &str,
+        write: &PolicyWrite,
     ) -> Answer<()> {
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
@@ -52,8 +121,14 @@ impl Vault {
                     name.as_str()
                 )));
             }
-            let policy = Policy::parse(name.clone(), text).map_err(invalid)?;
-            self.change_policies(&opened, caller, &name, Some(&policy)).await
+            Policy::parse(name.clone(), &write.text).map_err(invalid)?;
+            let ends = write.ends(self.now())?;
+            if ends.is_some() && name.as_str() == PolicyName::DEFAULT {
+                return Err(VaultError::invalid(
+                    "the default policy cannot end; write it without expiration and ttl",
+                ));
+            }
+            self.change_policies(&opened, caller, &name, Some((write, ends))).await
         })
         .await
     }
@@ -80,25 +155,31 @@ impl Vault {
         opened: &Opened,
         caller: &Caller,
         name: &PolicyName,
-        policy: Option<&Policy>,
+        write: Option<(&PolicyWrite, Option<Timestamp>)>,
     ) -> Result<(), VaultError> {
         let _one = opened.settings.lock().await;
         let (leaf, at) = policy_place(name.as_str());
         for _ in 0..TRIES {
             let mut unit = opened.barrier.unit();
-            let kind = if let Some(policy) = policy {
+            let kind = if let Some((write, ends)) = write {
                 let current = opened.barrier.read_fresh::<PolicyRecord>(&at).await?;
                 match &current {
                     Some(entry) => unit.expect_at::<PolicyRecord>(&at, entry.revision),
                     None => unit.expect_absent::<PolicyRecord>(&at),
                 }
+                // One that ended is as if deleted, so its version counts no more.
+                let now = self.now();
+                let current = current.map(|e| e.value).filter(|record| !record.is_over(now));
                 let before =
-                    current.map_or_else(|| built_in_version(name.as_str()), |e| e.value.version);
+                    current.as_ref().map_or_else(|| built_in_version(name.as_str()), |r| r.version);
+                write.check(before, current.is_some_and(|record| record.cas_required))?;
                 let record = PolicyRecord {
                     name: name.as_str().to_owned(),
-                    text: policy.text().to_owned(),
-                    modified_unix_seconds: self.now().unix_seconds(),
+                    text: write.text.clone(),
+                    modified_unix_seconds: now.unix_seconds(),
                     version: before + 1,
+                    cas_required: write.cas_required,
+                    ends,
                 };
                 unit.put(&at, &record).await?;
                 unit.enter(MountId::SYSTEM, kinds::POLICY_NAME, &leaf);
@@ -125,4 +206,53 @@ impl Vault {
 
 fn invalid(error: crate::access::PolicyError) -> VaultError {
     VaultError::Invalid(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(write: &PolicyWrite, current: u64, is_required: bool) -> Option<String> {
+        write.check(current, is_required).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_write_replaces_the_version_that_it_names_and_no_other() {
+        let write = |cas| PolicyWrite { cas, ..PolicyWrite::default() };
+        for (cas, current, is_required, allowed) in [
+            (None, 0, false, true),
+            (None, 3, false, true),
+            (None, 3, true, false),
+            (Some(3), 3, true, true),
+            (Some(2), 3, false, false),
+            (Some(0), 0, false, true),
+            (Some(-1), 0, true, true),
+            (Some(-1), 1, false, false),
+            (Some(-7), 0, false, false),
+        ] {
+            let refused = refusal(&write(cas), current, is_required);
+            assert_eq!(refused.is_none(), allowed, "{cas:?} {current} {is_required} {refused:?}");
+        }
+        let asks = PolicyWrite { cas_required: true, ..PolicyWrite::default() };
+        assert!(refusal(&asks, 0, false).is_some());
+    }
+
+    #[test]
+    fn a_policy_ends_later_than_now_or_never() {
+        let (now, second) = (Timestamp(1_000_000_000), Duration::from_secs(1));
+        let ends = |expiration, ttl| {
+            PolicyWrite { expiration, ttl, ..PolicyWrite::default() }.ends(now).ok()
+        };
+        assert_eq!(ends(None, None), Some(None));
+        assert_eq!(ends(None, Some(second)), Some(Some(Timestamp(2_000_000_000))));
+        assert_eq!(ends(Some(Timestamp(u64::MAX)), None), Some(Some(Timestamp(u64::MAX))));
+        assert_eq!(ends(None, Some(Duration::MAX)), Some(Some(Timestamp(u64::MAX))));
+        for (expiration, ttl) in [
+            (None, Some(Duration::ZERO)),
+            (Some(now), None),
+            (Some(Timestamp(u64::MAX)), Some(second)),
+        ] {
+            assert_eq!(ends(expiration, ttl), None);
+        }
+    }
 }

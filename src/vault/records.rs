@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::approle::{AccessorRecord, RoleIdRecord};
 use super::system_config::SystemConfig;
 use crate::barrier::{Address, Kind, MountId, Record, kinds};
+use crate::clock::Timestamp;
 use crate::engines::cubbyhole::{Cubbyhole, WrappedAnswer};
 use crate::engines::{kv, kv1};
 use crate::identity::approle::{DigestKey, Role, SecretId};
@@ -29,11 +30,40 @@ pub struct PolicyRecord {
     pub modified_unix_seconds: u64,
     /// 1 when first written (`default`: 2, see `built_in_version`), and one more each time.
     pub version: u64,
+    /// The next write has to say which version it replaces.
+    pub cas_required: bool,
+    /// From then on it is as if deleted.
+    pub ends: Option<Timestamp>,
+}
+
+impl PolicyRecord {
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.ends.is_some_and(|ends| ends <= now)
+    }
 }
 
 impl Record for PolicyRecord {
     const KIND: Kind = kinds::POLICY;
-    const SCHEMA: u8 = 1;
+    const SCHEMA: u8 = 2;
+
+    fn upgrade(schema: u8, bytes: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Schema1 {
+            name: String,
+            text: String,
+            modified_unix_seconds: u64,
+            version: u64,
+        }
+        let old: Schema1 = (schema == 1).then(|| postcard::from_bytes(bytes).ok())??;
+        Some(Self {
+            name: old.name,
+            text: old.text,
+            modified_unix_seconds: old.modified_unix_seconds,
+            version: old.version,
+            cas_required: false,
+            ends: None,
+        })
+    }
 }
 
 impl Record for SystemConfig {
@@ -181,4 +211,18 @@ pub fn user_at(mount: MountId, name: &str) -> Address {
 
 pub fn lockout_at(mount: MountId, slot: u32) -> Address {
     Address::named(mount, &format!("slot-{slot}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_written_before_policies_could_end_is_still_read() {
+        let old = postcard::to_stdvec(&("p", "text", 7_u64, 3_u64)).unwrap();
+        let now = PolicyRecord::upgrade(1, &old).unwrap();
+        assert_eq!((now.name.as_str(), now.text.as_str(), now.version), ("p", "text", 3));
+        assert!(!now.cas_required && !now.is_over(Timestamp(u64::MAX)));
+        assert!(PolicyRecord::upgrade(3, &old).is_none());
+    }
 }

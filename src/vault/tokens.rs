@@ -182,7 +182,7 @@ impl Vault {
                 Ok(mut issued) => {
                     warnings.append(&mut issued.warnings);
                     let carried = &issued.row.attribution.token_policies;
-                    warnings.extend(missing_policies(opened, carried));
+                    warnings.extend(missing_policies(opened, carried, self.now()));
                     return Ok(Issued { warnings, ..issued });
                 }
             }
@@ -471,11 +471,11 @@ fn display_name(asked: &str) -> String {
     if asked.is_empty() { "token".to_owned() } else { format!("token-{}", plain(asked)) }
 }
 
-fn missing_policies(opened: &Opened, names: &[String]) -> Vec<String> {
+fn missing_policies(opened: &Opened, names: &[String], now: crate::clock::Timestamp) -> Vec<String> {
     let policies = opened.policies.load();
     PolicyName::each(names)
         .flatten()
-        .filter(|name| !name.is_root() && policies.record(name.as_str()).is_none())
+        .filter(|name| !name.is_root() && policies.record(name.as_str(), now).is_none())
         .map(|name| format!("Policy {:?} does not exist", name.as_str()))
         .collect()
 }

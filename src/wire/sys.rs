@@ -219,11 +219,20 @@ pub struct Policy {
     #[serde(default)]
     pub cas_required: bool,
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub expiration: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub modified: String,
     pub name: String,
     pub policy: String,
     #[serde(default)]
     pub version: u64,
+}
+
+/// `data` of a list of `sys/policies/detailed/acl`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DetailedPolicies {
+    pub key_info: BTreeMap<String, Policy>,
+    pub keys: Vec<String>,
 }
 
 /// `data` of the legacy `sys/policy/:name`, injected.
@@ -235,6 +244,8 @@ pub struct LegacyPolicy {
     pub allow_wildcards_in_identity_templates: bool,
     #[serde(default)]
     pub cas_required: bool,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub expiration: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub modified: String,
     pub name: String,
@@ -249,6 +260,7 @@ impl From<Policy> for LegacyPolicy {
             allow_slashes_in_identity_templates: p.allow_slashes_in_identity_templates,
             allow_wildcards_in_identity_templates: p.allow_wildcards_in_identity_templates,
             cas_required: p.cas_required,
+            expiration: p.expiration,
             modified: p.modified,
             name: p.name,
             rules: p.policy,

@@ -4,8 +4,6 @@
 use std::time::Duration;
 
 use serde_json::Number;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::super::hcl::{Item, Value};
 use super::super::parameters::{self, ValuesByName};
@@ -263,11 +261,8 @@ fn moment(value: &Value) -> Result<Timestamp, String> {
         return Ok(Timestamp::from_unix_seconds(seconds));
     }
     let Value::String(text) = value else { return Err(expected("a time", value)) };
-    let nanoseconds = OffsetDateTime::parse(text.trim(), &Rfc3339)
-        .map_err(|_| "invalid expiration time: could not parse string as date and time")?
-        .unix_timestamp_nanos();
-    // Before the epoch is long past, which is what it means.
-    Ok(Timestamp(u64::try_from(nanoseconds.max(0)).unwrap_or(u64::MAX)))
+    Timestamp::from_rfc3339(text.trim())
+        .ok_or_else(|| "invalid expiration time: could not parse string as date and time".into())
 }
 
 fn expected(what: &str, got: &Value) -> String {

@@ -30,6 +30,7 @@ pub const TABLE: &[Route] = routes! {
     lease "remount" { Write => mount::remount }
     lease "remount/status/:id" { Read => mount::remount_status }
     lease "policies/explain" { Write => policy::explain }
+    lease "policies/detailed/acl" { List => policy::detailed }
     lease "policies/acl" { List => policy::list }
     lease "policies/acl/*name" {
         Read => policy::read, Write => policy::write, Delete => policy::delete,
