@@ -52,7 +52,7 @@ pub struct Explain {
     sudo: bool,
     /// The request asks for its answer to be wrapped for so long: 5m
     #[arg(long, value_name = "DURATION")]
-    wrap_ttl: Option<String>,
+    wrapped_for: Option<String>,
     /// Accessor of the lease in question; your own lease without
     #[arg(long)]
     accessor: Option<String>,
@@ -106,13 +106,13 @@ pub fn run(command: PolicyCommand) -> Result<ExitCode, CliError> {
             named.all.output.done(&format!("Deleted policy {}", named.name))?;
         }
         PolicyCommand::Fmt(files) => return fmt::run(&files),
-        PolicyCommand::Explain(Explain { path, operation, sudo, wrap_ttl, accessor, all }) => {
+        PolicyCommand::Explain(Explain { path, operation, sudo, wrapped_for, accessor, all }) => {
             let mut body = json!({ "path": path, "operation": operation });
             if sudo {
                 body["sudo"] = true.into();
             }
-            if let Some(wrap_ttl) = wrap_ttl {
-                body["wrap_ttl"] = wrap_ttl.into();
+            if let Some(wrapped_for) = wrapped_for {
+                body["wrap_ttl"] = wrapped_for.into();
             }
             if let Some(accessor) = accessor {
                 body["accessor"] = accessor.into();

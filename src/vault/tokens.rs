@@ -471,7 +471,11 @@ fn display_name(asked: &str) -> String {
     if asked.is_empty() { "token".to_owned() } else { format!("token-{}", plain(asked)) }
 }
 
-fn missing_policies(opened: &Opened, names: &[String], now: crate::clock::Timestamp) -> Vec<String> {
+fn missing_policies(
+    opened: &Opened,
+    names: &[String],
+    now: crate::clock::Timestamp,
+) -> Vec<String> {
     let policies = opened.policies.load();
     PolicyName::each(names)
         .flatten()

@@ -86,8 +86,35 @@ fn policies_tokens_and_leases_have_their_commands() {
     assert_eq!(server.strongroom(&token, &["token", "lookup"]).code, Some(2));
     run(&["lease", "revoke", "--prefix", "auth/approle"]).ok();
     assert_eq!(run(&["lease", "lookup", "nope"]).code, Some(2));
+    let sudo = ["policy", "explain", "sys/seal", "--operation", "update", "--sudo"];
+    assert!(run(&sudo).ok().contains("allowed"));
     run(&["policy", "delete", "p"]).ok();
     assert_eq!(run(&["policy", "read", "p"]).code, Some(2));
+}
+
+#[test]
+fn policy_files_are_formatted_in_place_and_what_is_no_policy_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let written = "# why\npath \"a\" { capabilities=[\"read\"] }\n";
+    let canonical = "# why\npath \"a\" {\n  capabilities = [\"read\"]\n}\n";
+    let (good, bad) = (path("good.hcl"), path("bad.hcl"));
+    std::fs::write(&good, written).unwrap();
+    std::fs::write(&bad, "path \"a\" { capabilities = [\"raed\"] }").unwrap();
+    let server = Server::start();
+    let run = |args: &[&str]| server.strongroom("", args);
+    let check = run(&["policy", "fmt", "--check", &good]);
+    assert_eq!((check.code, check.stdout.trim()), (Some(1), good.as_str()));
+    assert_eq!(std::fs::read_to_string(&good).unwrap(), written);
+    let both = run(&["policy", "fmt", &bad, &good]);
+    assert_eq!(both.code, Some(1));
+    assert!(both.stderr.contains("bad.hcl") && both.stderr.contains("raed"), "{}", both.stderr);
+    assert_eq!(std::fs::read_to_string(&good).unwrap(), canonical);
+    assert!(std::fs::read_to_string(&bad).unwrap().contains("raed"));
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 2);
+    assert_eq!(run(&["policy", "fmt", "--check", &good]).code, Some(0));
+    let piped = server.strongroom_with("", &["policy", "fmt", "-"], written);
+    assert_eq!(piped.ok().trim(), canonical.trim());
 }
 
 #[test]
