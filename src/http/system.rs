@@ -64,6 +64,7 @@ pub fn health(
         initialized: status.initialised,
         sealed: status.sealed,
         standby: status.sealed,
+        performance_standby: Some(false),
         replication_performance_mode: mode("disabled"),
         replication_dr_mode: mode("disabled"),
         server_time_utc: vault.clock().now().unix_seconds(),

@@ -161,8 +161,13 @@ impl Vault {
             if let Some(name) = &wish.role {
                 let through = Through { name, alias: &wish.entity_alias, mount: &mount };
                 let own = &held.claims.pol;
-                let shaped =
-                    self.shape_by_role(opened, &mut unit, &through, own, &mut request).await?;
+                let shaped = match self
+                    .shape_by_role(opened, &mut unit, &through, own, &mut request)
+                    .await
+                {
+                    Err(VaultError::Contended) => continue,
+                    shaped => shaped?,
+                };
                 (orphan, warnings, entity) = (shaped.orphan, shaped.warnings, shaped.entity);
             }
             let origin = if orphan { Origin::Orphan(&held) } else { Origin::Child(&held) };

@@ -18,6 +18,9 @@ pub struct Health {
     pub initialized: bool,
     pub sealed: bool,
     pub standby: bool,
+    /// Vault's, which strict clients of its dialect look for; there are no such nodes here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub performance_standby: Option<bool>,
     pub replication_performance_mode: String,
     pub replication_dr_mode: String,
     /// Unix seconds.

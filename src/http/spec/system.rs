@@ -57,6 +57,12 @@ const ENABLE: &[Field] = &[
     text("plugin_version", "Refused: engines are built in"),
 ];
 const POLICY: &[Field] = &[text("policy", "HCL or JSON, as it is or in base64")];
+const POLICY_LIFE: &[Field] = &[
+    int("cas", "The version that is there; -1: none"),
+    flag("cas_required", "Refuse writes without cas from now on"),
+    text("expiration", "When it ends, RFC 3339"),
+    seconds("ttl", "The same, from now"),
+];
 const LEASE_ID: &[Field] = &[text("lease_id", "Creation path, slash, accessor")];
 const LEASE_ID_NEEDED: &[Field] = &[text("lease_id", "Creation path, slash, accessor").needed()];
 const SYNC: &[Field] = &[flag("sync", "It always is")];
@@ -102,15 +108,18 @@ pub const OPERATIONS: &[Operation] = operations! {
         text("path", "The path of the request").needed(),
         text("operation", "create, read, update, patch, delete, list, scan or sudo; read if not given"),
         object("parameters", "The fields of the request"),
+        flag("sudo", "It needs sudo as well"),
+        seconds("wrap_ttl", "Its answer is to be wrapped for so long"),
     ]] => Data;
     "policies/acl" List "List policies" => Keys;
+    "policies/detailed/acl" List "List policies with their versions" => Data;
     "policies/acl/*name" Read "Read a policy" => Data;
-    "policies/acl/*name" Write "Make or replace a policy" [&[text("policy", "HCL or JSON, as it is or in base64").needed()]] => Empty;
+    "policies/acl/*name" Write "Make or replace a policy" [&[text("policy", "HCL or JSON, as it is or in base64").needed()], POLICY_LIFE] => Empty;
     "policies/acl/*name" Delete "Delete a policy" => Empty;
     "policy" Read "List policies, in the older form" => Data;
     "policy" List "List policies, in the older form" => Data;
     "policy/*name" Read "Read a policy, in the older form" => Data;
-    "policy/*name" Write "Make or replace a policy, in the older form" [POLICY, &[text("rules", "The older name of policy")]] => Warned;
+    "policy/*name" Write "Make or replace a policy, in the older form" [POLICY, POLICY_LIFE, &[text("rules", "The older name of policy")]] => Warned;
     "policy/*name" Delete "Delete a policy" => Empty;
     "locked-users" Read "Names that are locked out" query [&[text("mount_accessor", "Of this mount only")]] => Data;
     "locked-users/:accessor/unlock/:user" Write "Unlock a name" => Empty;

@@ -85,7 +85,11 @@ impl Vault {
             }
             let who = done.principal;
             let about = Some(&who.metadata);
-            let entity = self.entity_of_login(&opened, &mut unit, mount, &who.alias, about).await?;
+            let entity =
+                match self.entity_of_login(&opened, &mut unit, mount, &who.alias, about).await {
+                    Err(VaultError::Contended) => continue,
+                    known => known?,
+                };
             let parameters = who.parameters;
             let request = GrantRequest {
                 id: self.ports.random.array(),
