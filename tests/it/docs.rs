@@ -49,7 +49,7 @@ fn documents(directory: &Path) -> Vec<PathBuf> {
         let (name, path) = (entry.file_name(), entry.path());
         let hidden = name.to_string_lossy().starts_with('.');
         if entry.file_type().unwrap().is_dir() {
-            if !hidden && name != "target" && name != "dist" {
+            if !hidden && name != "target" && name != "dist" && name != "node_modules" {
                 found.extend(documents(&path));
             }
         } else if path.extension().is_some_and(|e| e == "md") {

@@ -32,7 +32,7 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 
 #[test]
 fn schemathesis_finds_nothing() {
-    let server = Server::start();
+    let server = Server::start_dev();
     let root = server.root_token();
     for (path, kind) in
         [("auth/approle", "approle"), ("auth/userpass", "userpass"), ("mounts/old", "kv-v1")]

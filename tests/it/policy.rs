@@ -136,8 +136,11 @@ fn a_policy_that_ended_is_as_if_deleted() {
     let server = Server::start();
     let root = server.root_token();
     let text = "path \"secret/data/x\" { capabilities = [\"read\"] }";
-    let write = |body: serde_json::Value| server.post("sys/policies/acl/brief", &root, body);
-    write(json!({"policy": text, "ttl": "2s"})).ok();
+    let write = |body: serde_json::Value| {
+        let answer = server.post("sys/policies/acl/brief", &root, body);
+        assert_eq!(answer.status, 204, "{answer:?}");
+    };
+    write(json!({"policy": text, "ttl": "2s"}));
     let token = server.token(&["brief"]);
     // It ends by itself, in what it grants and in what is shown, whichever is asked first.
     while server.get("sys/policies/acl/brief", Some(&root)).status != 404 {
@@ -146,7 +149,7 @@ fn a_policy_that_ended_is_as_if_deleted() {
     server.get("secret/data/x", Some(&token)).refused(403, DENIED);
     let names = server.list("sys/policies/acl", &root).ok()["data"]["keys"].clone();
     assert_eq!(names, json!(["default", "root"]));
-    write(json!({"policy": text, "cas": -1})).ok();
+    write(json!({"policy": text, "cas": -1}));
     assert_eq!(server.get("secret/data/x", Some(&token)).status, 404);
     let read = server.get("sys/policies/acl/brief", Some(&root)).ok();
     assert_eq!(read["data"]["version"], json!(1));

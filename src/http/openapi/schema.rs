@@ -117,6 +117,7 @@ pub fn responses(answer: Answer, verb: Verb) -> Value {
         is(status, "Errors");
     }
     is("404", "Missing");
+    is("431", "HeadTooLarge");
     if matches!(verb, Verb::Write | Verb::Patch) {
         for status in ["408", "413", "507"] {
             is(status, "Errors");
@@ -165,6 +166,7 @@ pub fn components() -> Value {
                 "application/json": { "schema": { "type": "object" } },
             } },
             "Errors": json_of("Refused", named("Errors")),
+            "HeadTooLarge": { "description": "Path and headers are larger than 32 KiB together" },
             "Missing": json_of("Not there", either("Errors", "Envelope")),
         },
         "schemas": {
