@@ -10,7 +10,7 @@ use crate::harness::{Server, finish, root};
 fn node_vault_does_its_work() {
     let directory = root().join("tests/clients/node");
     installed(&directory.join("node_modules/node-vault"));
-    let server = Server::start();
+    let server = Server::start_dev();
     let mut command = Command::new("node");
     command.arg(directory.join("client.mjs"));
     run(&server, &mut command);
