@@ -96,7 +96,7 @@ impl Barrier {
         match self.cache.record(&key) {
             Some(cached) => self.open(at, cached).await,
             None => {
-                let stored = self.fetch(&key, ReadLevel::Local).await?;
+                let stored = Box::pin(self.fetch(&key, ReadLevel::Local)).await?;
                 self.open(at, stored).await
             }
         }
@@ -113,7 +113,7 @@ impl Barrier {
         let fill = self.cache.begin(&key);
         let cached = match self.cache.record(&key) {
             Some(cached) => cached,
-            None => self.fetch(&key, ReadLevel::Local).await?,
+            None => Box::pin(self.fetch(&key, ReadLevel::Local)).await?,
         };
         let Some(stored) = cached else { return Ok(None) };
         if let Ok(sealed) = Sealed::parse(stored.value.clone())
@@ -255,7 +255,7 @@ impl Barrier {
     ) -> Result<Arc<DataKey>, BarrierError> {
         match self.keyring.current(mount, purpose).await {
             Err(KeyringError::NoRing(_)) => {
-                self.refresh_manifest().await?;
+                Box::pin(self.refresh_manifest()).await?;
                 Ok(self.keyring.current(mount, purpose).await?)
             }
             result => Ok(result?),

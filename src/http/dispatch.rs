@@ -28,7 +28,7 @@ pub async fn dispatch(
 ) -> Option<Reply> {
     let target = parts.uri.path();
     if target == "/.well-known/jwks.json" && parts.method == Method::GET {
-        return Some(system::jwks(vault, &caller).await);
+        return Some(Box::pin(system::jwks(vault, &caller)).await);
     }
     let admin = matches!(peer, Peer::Admin);
     let incoming = Incoming {
@@ -84,7 +84,11 @@ async fn to_the_end(ctx: Ctx, gate: &Arc<Gate>) -> Option<Reply> {
 /// A request whose path and fields are in order.
 async fn handle(mut ctx: Ctx) -> Reply {
     let (reply, public) = answered(&mut ctx).await;
-    let mut reply = wrapping::wrapped(&ctx, public, reply).await;
+    let mut reply = match ctx.caller.wrap_ttl {
+        None => reply,
+        // Boxed, like all that few requests come to: every request's future has room for it.
+        Some(ttl) => Box::pin(wrapping::wrapped(&ctx, ttl, public, reply)).await,
+    };
     if let Some(kind) = kind(&ctx) {
         reply.counted = Counted::Mount(kind, ctx.verb);
     }
@@ -110,17 +114,18 @@ async fn answered(ctx: &mut Ctx) -> (Reply, bool) {
         }
         path => match ctx.vault.opened() {
             // Closed: whatever the path, the use case says so.
-            Err(_) => return (closed(ctx).await, false),
+            Err(_) => return (Box::pin(closed(ctx)).await, false),
             Ok(opened) => match opened.resolve(path) {
                 None => {
                     let shown = match ctx.verb {
                         Verb::List | Verb::Scan => format!("{path}/"),
                         _ => path.to_owned(),
                     };
-                    return (unrouted(ctx, VaultError::NoRoute(shown)).await, false);
+                    let error = VaultError::NoRoute(shown);
+                    return (Box::pin(unrouted(ctx, error)).await, false);
                 }
                 Some(resolved) if resolved.mount.upgrading => {
-                    return (unrouted(ctx, VaultError::upgrading()).await, false);
+                    return (Box::pin(unrouted(ctx, VaultError::upgrading())).await, false);
                 }
                 Some(resolved) => {
                     let table = routes::below(resolved.mount.kind);
@@ -137,7 +142,7 @@ async fn answered(ctx: &mut Ctx) -> (Reply, bool) {
             Err(Stop::Bad(VaultError::invalid(TRAILING_SLASH)))
         }
         (Some(found), _) if ctx.verb == Verb::Read && ctx.query.has("help") => {
-            help::answer(ctx, kind(ctx), found.route, &rest).await
+            Box::pin(help::answer(ctx, kind(ctx), found.route, &rest)).await
         }
         (None, _) => Err(Stop::Bad(VaultError::UnsupportedPath)),
         (Some(_), None) => Err(Stop::Bad(VaultError::UnsupportedOperation)),
@@ -156,15 +161,15 @@ async fn answered(ctx: &mut Ctx) -> (Reply, bool) {
         Err(Stop::Bad(error)) if public => {
             let wordless = matches!(error, VaultError::UnsupportedOperation);
             let operation = ctx.verb.operation().as_str();
-            let reply =
-                recorded(ctx.vault.refuse(&ctx.caller, operation, ctx.path.as_str(), error)).await;
+            let refusal = ctx.vault.refuse(&ctx.caller, operation, ctx.path.as_str(), error);
+            let reply = Box::pin(recorded(refusal)).await;
             match wordless && reply.status == StatusCode::METHOD_NOT_ALLOWED {
                 true => Reply::plain_errors(reply.status, &[]),
                 false => reply,
             }
         }
         // Those without a lease, or without the right, learn that before what else is wrong.
-        Err(Stop::Bad(error)) => unrouted(ctx, error).await,
+        Err(Stop::Bad(error)) => Box::pin(unrouted(ctx, error)).await,
     };
     (reply, public)
 }

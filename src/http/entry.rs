@@ -125,7 +125,7 @@ async fn route(
     }
     let (limited, told) = rate_limit(vault, &caller, target);
     if let Some(refusal) = limited {
-        let mut reply = refusal.record(vault, &caller, target).await;
+        let mut reply = Box::pin(refusal.record(vault, &caller, target)).await;
         reply.tell(told);
         return Some(reply);
     }
@@ -133,12 +133,12 @@ async fn route(
         Judgement::Ordinary => Vec::new(),
         Judgement::Allowed(headers) => headers,
         Judgement::Preflight(headers) => {
-            return Some(preflight(vault, &caller, target, headers).await);
+            return Some(Box::pin(preflight(vault, &caller, target, headers)).await);
         }
         Judgement::Refused => {
             let error = VaultError::Forbidden("origin not allowed".into());
             let refusal = Refusal::new(StatusCode::FORBIDDEN, error).operation("origin");
-            return Some(refusal.record(vault, &caller, target).await);
+            return Some(Box::pin(refusal.record(vault, &caller, target)).await);
         }
     };
     let mut reply = dispatch(vault, gate, peer, caller, parts, body).await?;

@@ -1,6 +1,8 @@
 //! `X-Vault-Index`: which state of the store an answer stands on, and what a client may ask of the
 //! node that answers him next. Base64 of `{"cluster":"<id>","value":"<revision>"}`.
 
+use std::cell::RefCell;
+
 use axum::http::{HeaderMap, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -28,12 +30,27 @@ pub struct Demand {
     wait: bool,
 }
 
+thread_local! {
+    /// The header that this thread made last: between two changes all answers have the same.
+    static LAST: RefCell<Option<(String, u64, HeaderValue)>> = const { RefCell::new(None) };
+}
+
 /// The header of an answer.
 pub fn header(opened: &Opened) -> Option<HeaderValue> {
-    let value = opened.revision().0.to_string();
-    let index = Index { cluster: opened.cluster_id.clone(), value };
-    let text = serde_json::to_string(&index).ok()?;
-    HeaderValue::from_str(&STANDARD.encode(text)).ok()
+    let (cluster, revision) = (&opened.cluster_id, opened.revision().0);
+    LAST.with_borrow_mut(|last| {
+        if let Some((known, value, header)) = last
+            && known == cluster
+            && *value == revision
+        {
+            return Some(header.clone());
+        }
+        let index = Index { cluster: cluster.clone(), value: revision.to_string() };
+        let text = serde_json::to_string(&index).ok()?;
+        let header = HeaderValue::from_str(&STANDARD.encode(text)).ok()?;
+        *last = Some((index.cluster, revision, header.clone()));
+        Some(header)
+    })
 }
 
 impl Demand {

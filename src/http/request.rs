@@ -130,8 +130,11 @@ impl Ctx {
 /// The token: `X-Vault-Token` if it holds anything, else `Authorization: Bearer`.
 pub fn token(headers: &HeaderMap) -> Option<SecretText> {
     let text = |value: &axum::http::HeaderValue| {
-        // A token that is not text is a token all the same: an unknown one.
-        SecretText::new(String::from_utf8_lossy(value.as_bytes()).into_owned())
+        SecretText::new(match value.to_str() {
+            Ok(text) => text.to_owned(),
+            // A token that is not text is a token all the same: an unknown one.
+            Err(_) => String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        })
     };
     if let Some(value) = headers.get("x-vault-token").filter(|v| !v.is_empty()) {
         return Some(text(value));

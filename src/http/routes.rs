@@ -95,10 +95,14 @@ pub fn find(table: &'static [Route], path: &str, verb: Verb) -> Option<Found> {
     table.iter().find_map(|route| {
         let captured = fits(route.pattern, path)?;
         let handler = route.verbs.iter().find(|(v, _)| *v == verb).map(|(_, h)| *h);
-        let folded = Some(folded(route.pattern, path)).filter(|f| f != path);
+        let folds = FOLDED.iter().any(|name| route.pattern.contains(name));
+        let folded = folds.then(|| folded(route.pattern, path)).filter(|f| f != path);
         Some(Found { captured, folded, handler, public: route.public, route })
     })
 }
+
+/// The parts of patterns that [`folded`] spells anew.
+const FOLDED: [&str; 4] = [":role", ":user", "*known", "*name"];
 
 /// `path`, which fits, with its names as they are stored.
 fn folded(pattern: &str, path: &str) -> String {

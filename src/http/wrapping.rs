@@ -1,5 +1,7 @@
 //! Response wrapping in the dialect: answers on their way out, and `sys/wrapping/*`.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 
 use super::reply::{Outcome, Reply, Stop, settle};
@@ -23,10 +25,9 @@ const DEPRECATED: &str = "Reading from 'cubbyhole/response' is deprecated. Pleas
                           sys/wrapping/unwrap to unwrap responses, as it provides additional \
                           security checks and other benefits.";
 
-/// The answer, or what stands for it when the request asked for that. Errors, answers without a
+/// What stands for the answer, since the request asked for that. Errors, answers without a
 /// body and those outside the envelope (`sys/seal-status` and the like) go out as they are.
-pub async fn wrapped(ctx: &Ctx, public: bool, reply: Reply) -> Reply {
-    let Some(ttl) = ctx.caller.wrap_ttl else { return reply };
+pub async fn wrapped(ctx: &Ctx, ttl: Duration, public: bool, reply: Reply) -> Reply {
     if !reply.indexed || reply.body.is_empty() || ctx.path.as_str() == REWRAP {
         return reply;
     }

@@ -52,7 +52,7 @@ impl Keyring {
         };
         let key = match key {
             Some(key) => key,
-            None => self.load((place.mount, RingPurpose::Records, version)).await?,
+            None => Box::pin(self.load((place.mount, RingPurpose::Records, version))).await?,
         };
         let opened = sealed.open(&key, &self.context(place))?;
         Ok((opened, sealed.commitment()))
@@ -78,7 +78,8 @@ impl Keyring {
         let name = (mount, purpose, self.book.load().ring(mount, purpose)?.active);
         match self.warm.find(name) {
             Some(key) => Ok(key),
-            None => self.load(name).await,
+            // Boxed: a warm read's future has no room for an unwrap.
+            None => Box::pin(self.load(name)).await,
         }
     }
 

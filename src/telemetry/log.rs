@@ -38,9 +38,9 @@ pub struct RequestIds {
     pub trace_id: String,
 }
 
-/// Does `work` as a part of the request `ids`.
-pub async fn within<T>(ids: Arc<RequestIds>, work: impl Future<Output = T>) -> T {
-    REQUEST.scope(ids, work).await
+/// Does `work` as a part of the request `ids`. (No `async fn`: that would hold `work` twice.)
+pub fn within<F: Future>(ids: Arc<RequestIds>, work: F) -> impl Future<Output = F::Output> {
+    REQUEST.scope(ids, work)
 }
 
 /// The request that the current task works for, to hand it on to a task of its own.

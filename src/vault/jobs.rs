@@ -63,7 +63,8 @@ impl Vault {
     /// With `max_offline` zero, nothing is served that the HSM did not just answer for.
     pub(super) async fn ask_hsm_if_strict(&self, opened: &super::Opened) -> Result<(), VaultError> {
         if self.settings.max_offline.is_zero() {
-            opened.barrier.keyring().prove().await.map_err(crate::barrier::BarrierError::from)?;
+            let proof = Box::pin(opened.barrier.keyring().prove()).await;
+            proof.map_err(crate::barrier::BarrierError::from)?;
         }
         Ok(())
     }

@@ -200,7 +200,7 @@ impl Turn {
         // The status of the answer is the dialect's business; the code says the same.
         let outcome = Outcome::new(0, code);
         let answer = if self.durable {
-            self.permit.record_synced(outcome, result).await
+            Box::pin(self.permit.record_synced(outcome, result)).await
         } else {
             self.permit.record(outcome, result)
         };

@@ -36,16 +36,19 @@ impl Vault {
             if passed == epoch {
                 let cutoffs = opened.cutoffs.load();
                 match held.recheck(cutoffs.generation(), &client, self.now()) {
-                    Recheck::Stands(standing) => {
-                        return self.spend(opened, held, standing, &client).await;
+                    // Boxed, here and below: a warm read's future has no room for what it seldom does.
+                    Recheck::Stands(standing) if is_spent_by_use(&held, standing) => {
+                        return Box::pin(self.spend(opened, held, standing, &client)).await;
                     }
+                    Recheck::Stands(_) => return Ok(held),
                     Recheck::Refused(refusal) => return Err(refused(refusal)),
                     Recheck::Stale => {}
                 }
             }
-            let (held, standing) = self.look_at_row(opened, held.claims.clone(), &client).await?;
+            let looking = self.look_at_row(opened, held.claims.clone(), &client);
+            let (held, standing) = Box::pin(looking).await?;
             opened.verified.insert(key, (epoch, held.clone()));
-            return self.spend(opened, held, standing, &client).await;
+            return Box::pin(self.spend(opened, held, standing, &client)).await;
         }
         let claims = Unverified::parse(token)
             .and_then(|t| t.verify(&opened.keys, &opened.expect, self.now()))
@@ -53,9 +56,10 @@ impl Vault {
                 tracing::debug!(%error, "a token was refused");
                 VaultError::Unauthenticated
             })?;
-        let (held, standing) = self.look_at_row(opened, Arc::new(claims), &client).await?;
+        let looking = self.look_at_row(opened, Arc::new(claims), &client);
+        let (held, standing) = Box::pin(looking).await?;
         opened.verified.insert(key, (epoch, held.clone()));
-        self.spend(opened, held, standing, &client).await
+        Box::pin(self.spend(opened, held, standing, &client)).await
     }
 
     /// Another's token, as a request names it: verified and standing, no use taken, no matter
@@ -106,9 +110,7 @@ impl Vault {
         standing: Standing,
         client: &Client,
     ) -> Result<Arc<Verified>, VaultError> {
-        // A wrapping token keeps its one use for unwrapping, which takes it: presented elsewhere it
-        // is refused by its policy, and not burned.
-        if !standing.counted || is_wrapping(&held.claims.pol) {
+        if !is_spent_by_use(&held, standing) {
             return Ok(held);
         }
         let at = row_at(held.claims.jti);
@@ -135,6 +137,12 @@ impl Vault {
         }
         Err(VaultError::Contended)
     }
+}
+
+/// A wrapping token keeps its one use for unwrapping, which takes it: presented elsewhere it is
+/// refused by its policy, and not burned.
+fn is_spent_by_use(held: &Verified, standing: Standing) -> bool {
+    standing.counted && !is_wrapping(&held.claims.pol)
 }
 
 fn digest_of(token: &str) -> [u8; 32] {

@@ -199,10 +199,11 @@ impl Envelope {
         member("renewable", if shown.renewable { "true" } else { "false" });
         member("lease_duration", &shown.lease_duration_seconds.to_string());
         member("data", shown.data.as_ref().map_or("null", Data::as_str));
-        member("wrap_info", &text(&self.wrap_info));
-        let warnings = (!self.warnings.is_empty()).then_some(&self.warnings);
-        member("warnings", &text(&warnings));
-        member("auth", &text(&shown.auth));
+        // Nearly always `null`: no text is made for that.
+        member("wrap_info", self.wrap_info.as_ref().map(text).as_deref().unwrap_or("null"));
+        let warnings = (!self.warnings.is_empty()).then(|| text(&self.warnings));
+        member("warnings", warnings.as_deref().unwrap_or("null"));
+        member("auth", shown.auth.as_ref().map(text).as_deref().unwrap_or("null"));
     }
 }
 

@@ -36,6 +36,10 @@ impl Formatter for GoFormatter {
         writer: &mut W,
         fragment: &str,
     ) -> std::io::Result<()> {
+        // 0xe2 begins U+2028 and U+2029, and others.
+        if !fragment.bytes().any(|b| matches!(b, b'<' | b'>' | b'&' | 0xe2)) {
+            return writer.write_all(fragment.as_bytes());
+        }
         let mut start = 0;
         for (i, c) in fragment.char_indices() {
             let escape: &[u8] = match c {

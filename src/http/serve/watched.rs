@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::config::ListenerLimits;
 use crate::limits;
@@ -66,8 +66,11 @@ pub(super) struct Watched<S> {
     inner: S,
     phase: Arc<Phase>,
     limits: Arc<ListenerLimits>,
-    /// Of which phase, and when it ends.
-    reading: Option<(u8, Pin<Box<Sleep>>)>,
+    /// The phase that is waited in, and when it has lasted too long.
+    reading: Option<(u8, Instant)>,
+    /// Rings then, or before: a deadline that moves away leaves it as it is, so that a connection
+    /// in use hardly ever sets a timer.
+    alarm: Option<Pin<Box<Sleep>>>,
     /// Runs while the client does not take what is written.
     writing: Option<Pin<Box<Sleep>>>,
     /// Taken since `writing` began.
@@ -76,7 +79,7 @@ pub(super) struct Watched<S> {
 
 impl<S> Watched<S> {
     pub(super) fn new(inner: S, phase: Arc<Phase>, limits: Arc<ListenerLimits>) -> Self {
-        Self { inner, phase, limits, reading: None, writing: None, taken: 0 }
+        Self { inner, phase, limits, reading: None, alarm: None, writing: None, taken: 0 }
     }
 
     /// Keeps the deadline of the present phase; an error once it has passed.
@@ -90,19 +93,24 @@ impl<S> Watched<S> {
                 return Ok(());
             }
         };
-        let deadline = match &mut self.reading {
-            Some((of, deadline)) if *of == phase => deadline,
-            other => &mut other.insert((phase, Box::pin(sleep(limit)))).1,
+        let ends = match self.reading {
+            Some((of, ends)) if of == phase => ends,
+            _ => self.reading.insert((phase, Instant::now() + limit)).1,
         };
-        match deadline.as_mut().poll(cx) {
-            Poll::Pending => Ok(()),
-            Poll::Ready(()) => {
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(ends)));
+        if alarm.deadline() > ends {
+            alarm.as_mut().reset(ends);
+        }
+        while alarm.as_mut().poll(cx).is_ready() {
+            if alarm.deadline() >= ends {
                 if phase == HEAD {
                     self.phase.too_slow.store(true, Ordering::Relaxed);
                 }
-                Err(ErrorKind::TimedOut.into())
+                return Err(ErrorKind::TimedOut.into());
             }
+            alarm.as_mut().reset(ends);
         }
+        Ok(())
     }
 
     /// What became of a write, unless the client has not taken a `WRITE_STEP` for too long.
@@ -149,7 +157,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         if buf.filled().len() > before && self.phase.get() == IDLE {
             self.phase.set(HEAD);
         }
-        self.reading_deadline(cx)?;
+        // What came at once was not waited for.
+        if outcome.is_pending() {
+            self.reading_deadline(cx)?;
+        }
         outcome
     }
 }

@@ -47,7 +47,12 @@ impl Opened {
         if entity_id.is_empty() {
             return Ok(None);
         }
-        match self.known_identity(entity_id).await? {
+        let warm = entity_id.parse::<Id>().ok().and_then(|id| self.identities.warm(id));
+        let identity = match warm {
+            Some(identity) => Some(identity),
+            None => Box::pin(self.known_identity(entity_id)).await?,
+        };
+        match identity {
             Some(identity) if !identity.entity.disabled => Ok(Some(identity)),
             _ => Err(VaultError::Unauthenticated),
         }
