@@ -166,6 +166,14 @@ impl Cache {
         self.finish_with(fill, || self.opened.insert(key.clone(), kept));
     }
 
+    /// What a put is about to make of a record that is kept opened. New ones are not added: many
+    /// puts must not drive out what is read.
+    pub(super) fn renew_opened(&self, key: &Bytes, kept: Kept) {
+        if self.is_live() && self.opened.peek(key).is_some() {
+            self.opened.insert(key.clone(), kept);
+        }
+    }
+
     pub(super) fn figures(&self) -> [CacheFigures; 3] {
         let of = |name, asked: &Asked, entries, weight| CacheFigures {
             name,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::barrier::address::{self, Address, directory_part};
+use crate::barrier::cache::Kept;
 use crate::barrier::directory::{entries_of, entry_key};
 use crate::barrier::record::encode;
 use crate::barrier::{Barrier, BarrierError, Kind, MountId, Note, Record, kinds};
@@ -94,6 +95,23 @@ impl Unit {
         let digest = sealed.commitment();
         let sealed = sealed.into_bytes();
         self.steps.push(Step::Put { at: at.clone(), kind: T::KIND, sealed });
+        Ok(digest)
+    }
+
+    /// As `put`, for what [`Barrier::read_shared`] reads: where an older sealing of it is kept
+    /// opened, this one is too, so that the next read has nothing to open. It serves only once the
+    /// record is this very sealing, so never when the commit is lost.
+    pub async fn put_shared<T: Record>(
+        &mut self,
+        at: &Address,
+        value: Arc<T>,
+    ) -> Result<[u8; 32], BarrierError> {
+        let digest = self.put(at, value.as_ref()).await?;
+        if let Some(Step::Put { sealed, .. }) = self.steps.last() {
+            let index = self.key(at.mount(), RingPurpose::Index).await?;
+            let kept = Kept { digest, value, sealed_bytes: sealed.len() };
+            self.barrier.cache.renew_opened(&at.store_key(T::KIND, &index), kept);
+        }
         Ok(digest)
     }
 

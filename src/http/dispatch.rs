@@ -74,7 +74,7 @@ async fn to_the_end(ctx: Ctx, gate: &Arc<Gate>) -> Option<Reply> {
         _ => {
             // A panic (its permit has recorded `aborted`) is this request's alone.
             let ids = current().unwrap_or_default();
-            tokio::spawn(within(ids, work)).await.unwrap_or_else(|error| {
+            tokio::spawn(within(ids, Box::pin(work))).await.unwrap_or_else(|error| {
                 Some(Reply::error(&VaultError::Internal(error.to_string())))
             })
         }

@@ -60,7 +60,9 @@ impl Accessor {
 
 impl fmt::Display for Accessor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.to_bytes()))
+        let mut text = [0; TEXT_LEN];
+        hex::encode_to_slice(self.to_bytes(), &mut text).map_err(|_| fmt::Error)?;
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -120,7 +120,7 @@ impl Vault {
                 for version in &change.remove {
                     unit.delete::<Version>(&place.version(&head, *version));
                 }
-                unit.put(&place.head, &head).await?;
+                unit.put_shared(&place.head, Arc::new(head)).await?;
                 if before.is_none() {
                     unit.enter(place.mount, kinds::KV_NAME, place.secret);
                 }

@@ -175,9 +175,17 @@ impl Timing {
 
 impl Turn {
     /// Performs `act` and records what came of it. No answer leaves without this.
-    pub async fn run<T>(self, act: impl Future<Output = Result<T, VaultError>>) -> Answer<T> {
-        let result = act.await;
-        self.close(result).await
+    ///
+    /// Boxes `act`, which an `async fn` would hold twice; the hot paths await it and then close.
+    pub fn run<T>(
+        self,
+        act: impl Future<Output = Result<T, VaultError>>,
+    ) -> impl Future<Output = Answer<T>> {
+        let act = Box::pin(act);
+        async move {
+            let result = act.await;
+            self.close(result).await
+        }
     }
 
     /// Names a caller who was not known before the act: a login.

@@ -51,9 +51,12 @@ impl VersionMetadata {
 /// `data` of a read: the payload's canonical text spliced in; `None` for a version that is deleted
 /// or destroyed.
 pub fn read_data(payload: Option<&str>, metadata: &VersionMetadata) -> Data {
-    let payload = payload.unwrap_or("null");
-    let metadata = text(metadata);
-    Data::from_canonical(format!("{{\"data\":{payload},\"metadata\":{metadata}}}"))
+    let (payload, metadata) = (payload.unwrap_or("null"), text(metadata));
+    let mut data = String::with_capacity(payload.len() + metadata.len() + 32);
+    for part in ["{\"data\":", payload, ",\"metadata\":", &metadata, "}"] {
+        data.push_str(part);
+    }
+    Data::from_canonical(data)
 }
 
 /// `data` of a subkeys read.

@@ -18,11 +18,11 @@ impl Vault {
         let asked = version.and_then(|v| u64::try_from(v).ok());
         let ask = Ask::new(Operation::Read, at.path).at_version(asked).with(at.parameters);
         let (turn, pass) = self.admit(caller, ask).await?;
-        turn.run(async {
-            let session = pass?;
-            self.kv_fetch(&session, at, version).await
-        })
-        .await
+        let found = match pass {
+            Ok(session) => self.kv_fetch(&session, at, version).await,
+            Err(refused) => Err(refused),
+        };
+        turn.close(found).await
     }
 
     async fn kv_fetch(

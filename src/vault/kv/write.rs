@@ -32,7 +32,7 @@ impl Vault {
         let operation = if is_new { Operation::Create } else { Operation::Update };
         let ask = Ask::new(operation, at.path).with(at.parameters);
         let (turn, pass) = self.decide(caller, who, ask)?;
-        turn.run(async {
+        let done = async {
             let _queue = queue;
             let session = pass?;
             let opened = &session.opened;
@@ -64,8 +64,9 @@ impl Vault {
                 }
             }
             Err(VaultError::Contended)
-        })
-        .await
+        }
+        .await;
+        turn.close(done).await
     }
 
     pub async fn kv_patch(
