@@ -24,7 +24,7 @@ use crate::keyguard::{
 use crate::limits;
 use crate::random::Random;
 use crate::sensitive::{SecretBytes, SecretText};
-use crate::telemetry::{Gauge, HsmMetrics};
+use crate::telemetry::{Gauge, HsmMetrics, count_hsm_call};
 
 pub mod doctor;
 pub mod pin;
@@ -253,6 +253,7 @@ impl Hsm {
         subject: Option<KeyRef>,
         work: impl FnMut(&Token, &mut Desk) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, Fault> {
+        count_hsm_call();
         let asked = self.clock.boot();
         let result = self.queue(deadline, call, subject, work).await;
         self.metrics.seconds.observe(self.clock.boot().saturating_since(asked));

@@ -7,6 +7,8 @@ mod names;
 mod settings;
 mod table;
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 pub use names::MountPath;
@@ -122,9 +124,14 @@ impl Mount {
 
     /// Where requests reach it: `auth/approle/` or `secret/`.
     pub fn request_path(&self) -> String {
+        self.shown_path().into_owned()
+    }
+
+    /// The same, copied only where it must be.
+    pub fn shown_path(&self) -> Cow<'_, str> {
         match self.plane {
-            Plane::Secret => self.path.clone(),
-            Plane::Auth => format!("auth/{}", self.path),
+            Plane::Secret => Cow::Borrowed(&self.path),
+            Plane::Auth => Cow::Owned(format!("auth/{}", self.path)),
         }
     }
 }

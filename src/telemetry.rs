@@ -3,6 +3,7 @@
 //!
 //! * `log`: lines on standard error and for those who watch
 //! * `metrics`, `histogram`: what is counted; `flights`: requests under way
+//! * `tally`: what one request caused, for its audit entry
 //! * `host`: what the kernel says of process and machine
 
 mod flights;
@@ -10,6 +11,7 @@ mod histogram;
 mod host;
 mod log;
 mod metrics;
+mod tally;
 
 pub use flights::{Airborne, Flight, Flights};
 pub use histogram::Histogram;
@@ -19,3 +21,4 @@ pub use metrics::{
     Asked, AuditMetrics, Counter, Figure, Gauge, HsmMetrics, Leases, Metrics, Requests, Stages,
     StoreMetrics,
 };
+pub use tally::{Counts, Tally, count_commit, count_hsm_call, counts};

@@ -94,8 +94,10 @@ pub struct Draft<'a> {
     pub path: &'a str,
     /// The version asked for; [`Outcome::version`] goes before it.
     pub version: Option<u64>,
-    /// Path of the mount; empty if there is none.
+    /// Path of the mount that answers; empty if there is none.
     pub mount: &'a str,
+    /// Accessor of the mount, which begins with its kind and stays when its path changes.
+    pub mount_accessor: &'a str,
     pub decision: Decision,
     /// The rule that made the decision, as a person can find it in a policy.
     pub rule: &'a str,
@@ -118,16 +120,16 @@ pub struct Outcome {
     pub code: &'static str,
     /// The version read or written.
     pub version: Option<u64>,
-    /// Calls to the HSM that this request caused, where they were counted.
-    pub hsm_calls: Option<u32>,
-    /// The store's revision that was read or made.
-    pub revision: Option<u64>,
+    /// Calls to the HSM that this request caused; 0 is left out.
+    pub hsm_calls: u32,
+    /// The revision of the change in the store; 0 where there was none (left out).
+    pub revision: u64,
 }
 
 impl Outcome {
     /// `status` and `code`, with nothing else to tell.
     pub fn new(status: u16, code: &'static str) -> Self {
-        Self { status, code, version: None, hsm_calls: None, revision: None }
+        Self { status, code, version: None, hsm_calls: 0, revision: 0 }
     }
 }
 
@@ -143,9 +145,10 @@ pub(super) fn encode_request(out: &mut Vec<u8>, draft: &Draft<'_>) {
     o.text("operation", draft.operation, AUDIT_CODE_BYTES_MAX);
     o.text("path", draft.path, AUDIT_PATH_BYTES_MAX);
     optional(&mut o, "mount", draft.mount);
+    name(&mut o, "mount_accessor", draft.mount_accessor);
     o.text("decision", draft.decision.text(), AUDIT_CODE_BYTES_MAX);
     optional(&mut o, "rule", draft.rule);
-    optional(&mut o, "wrapping", draft.wrapping);
+    name(&mut o, "wrapping", draft.wrapping);
     optional(&mut o, "trace_id", draft.trace_id);
 }
 
@@ -177,11 +180,11 @@ pub(super) fn encode_outcome(
     }
     o.text("code", outcome.code, AUDIT_CODE_BYTES_MAX);
     o.number("duration_us", u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
-    if let Some(calls) = outcome.hsm_calls {
-        o.number("hsm_calls", u64::from(calls));
+    if outcome.hsm_calls != 0 {
+        o.number("hsm_calls", u64::from(outcome.hsm_calls));
     }
-    if let Some(revision) = outcome.revision {
-        o.number("revision", revision);
+    if outcome.revision != 0 {
+        o.number("revision", outcome.revision);
     }
 }
 
@@ -243,6 +246,13 @@ impl TimeText {
 fn optional(o: &mut Object<'_>, name: &str, value: &str) {
     if !value.is_empty() {
         o.text(name, value, AUDIT_TEXT_BYTES_MAX);
+    }
+}
+
+/// The same of a name that the program made.
+fn name(o: &mut Object<'_>, name: &str, value: &str) {
+    if !value.is_empty() {
+        o.text(name, value, AUDIT_CODE_BYTES_MAX);
     }
 }
 

@@ -52,6 +52,7 @@ pub(crate) fn line(data: &[u8]) {
         operation: "read",
         version: None,
         mount: next(),
+        mount_accessor: next(),
         decision: Decision::Deny,
         rule: next(),
         trace_id: next(),

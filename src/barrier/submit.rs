@@ -11,6 +11,7 @@ use crate::barrier::unit::Effects;
 use crate::barrier::{Barrier, BarrierError};
 use crate::limits;
 use crate::store::{Commit, CommitError, CommitId, Delete, Guard, Revision, Store, Stored};
+use crate::telemetry::count_commit;
 
 /// An own commit on its way. Its revision comes twice, with the answer and with the echo in the
 /// tail, in either order; the first of them settles it.
@@ -49,6 +50,7 @@ impl Barrier {
         self.echoes.expect(&note, &pending);
         match commit_surely(&*self.store, commit).await {
             Ok(revision) => {
+                count_commit(revision.0);
                 self.settle(&pending, revision);
                 Ok(revision)
             }

@@ -43,6 +43,7 @@ pub async fn entry(
     let ids = Arc::new(RequestIds {
         request_id: caller.request_id.clone(),
         trace_id: caller.trace_id.clone(),
+        ..RequestIds::default()
     });
     let _under_way = metrics.flights.enter(Flight {
         ids: ids.clone(),

@@ -103,7 +103,10 @@ impl Ctx {
     }
 
     pub fn ask_for(&self, operation: Operation) -> Ask<'_> {
-        Ask::new(operation, &self.path).with(Some(self)).also(self.also.as_ref())
+        Ask::new(operation, &self.path)
+            .on(self.mount.as_deref())
+            .with(Some(self))
+            .also(self.also.as_ref())
     }
 
     pub fn mount(&self) -> Result<&Mount, Stop> {

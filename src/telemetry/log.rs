@@ -14,6 +14,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::tally::Tally;
 use crate::clock::Clock;
 use crate::json::write_string;
 use crate::limits;
@@ -36,6 +37,7 @@ pub struct RequestIds {
     pub request_id: String,
     /// W3C trace id; empty if there is none.
     pub trace_id: String,
+    pub tally: Tally,
 }
 
 /// Does `work` as a part of the request `ids`. (No `async fn`: that would hold `work` twice.)
@@ -46,6 +48,11 @@ pub fn within<F: Future>(ids: Arc<RequestIds>, work: F) -> impl Future<Output = 
 /// The request that the current task works for, to hand it on to a task of its own.
 pub fn current() -> Option<Arc<RequestIds>> {
     REQUEST.try_with(Arc::clone).ok()
+}
+
+/// The same for a short look, without handing anything on.
+pub(super) fn with_current<T>(look: impl FnOnce(&RequestIds) -> T) -> Option<T> {
+    REQUEST.try_with(|ids| look(ids)).ok()
 }
 
 /// The running log: its level, and who watches. Clones share it.

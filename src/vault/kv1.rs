@@ -15,7 +15,7 @@ use crate::mounts::EngineKind;
 
 impl Vault {
     pub async fn kv1_read(&self, caller: &Caller, at: &SecretAt<'_>) -> Answer<Entry> {
-        let ask = Ask::new(Operation::Read, at.path).with(at.parameters);
+        let ask = Ask::new(Operation::Read, at.path).on(Some(&at.mount)).with(at.parameters);
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let opened = pass?.opened;
@@ -43,7 +43,7 @@ impl Vault {
     ) -> Answer<()> {
         let who = self.identify(caller).await;
         let operation = create_or_update(&who, at).await;
-        let ask = Ask::new(operation, at.path).with(at.parameters);
+        let ask = Ask::new(operation, at.path).on(Some(&at.mount)).with(at.parameters);
         let (turn, pass) = self.decide(caller, who, ask)?;
         turn.run(async {
             let session = pass?;
@@ -85,7 +85,7 @@ impl Vault {
 
     /// Answers the same whether or not there was a value.
     pub async fn kv1_delete(&self, caller: &Caller, at: &SecretAt<'_>) -> Answer<()> {
-        let ask = Ask::new(Operation::Delete, at.path).with(at.parameters);
+        let ask = Ask::new(Operation::Delete, at.path).on(Some(&at.mount)).with(at.parameters);
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let opened = pass?.opened;
@@ -127,7 +127,7 @@ impl Vault {
         after: Option<&str>,
         limit: Option<usize>,
     ) -> Answer<Vec<String>> {
-        let ask = Ask::new(Operation::List, at.path).with(at.parameters);
+        let ask = Ask::new(Operation::List, at.path).on(Some(&at.mount)).with(at.parameters);
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let session = pass?;
@@ -147,7 +147,7 @@ impl Vault {
         after: Option<&str>,
         limit: Option<usize>,
     ) -> Answer<Vec<String>> {
-        let ask = Ask::new(Operation::Scan, at.path).with(at.parameters);
+        let ask = Ask::new(Operation::Scan, at.path).on(Some(&at.mount)).with(at.parameters);
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let session = pass?;

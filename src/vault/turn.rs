@@ -1,6 +1,7 @@
 //! The door-guard of every use case: identify → decide → reserve → act → record.
 //! A `Turn` holds the audit permit; closing it is the only way to an answer.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,9 +15,10 @@ use crate::access::{Acl, Operation, Request};
 use crate::audit::{Decision, Draft, Kind, Outcome, Permit, Recorded, Unavailable, Who};
 use crate::clock::{BootTime, Clock};
 use crate::lease::{Accessor, Verified, is_wrapping};
+use crate::mounts::Mount;
 use crate::path::RequestPath;
 use crate::sensitive::SecretText;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Counts, Metrics, counts};
 
 /// Every use case answers with this. The outer error means that nothing could be recorded, so
 /// nothing is said but that.
@@ -81,6 +83,8 @@ pub struct Ask<'a> {
     for_anyone: bool,
     /// The wrapping token that it is about, for the log.
     wrapping: Option<Accessor>,
+    /// The mount that answers, for the log.
+    mount: Option<&'a Mount>,
 }
 
 impl<'a> Ask<'a> {
@@ -97,6 +101,7 @@ impl<'a> Ask<'a> {
             kind: Kind::Request,
             for_anyone: false,
             wrapping: None,
+            mount: None,
         }
     }
 
@@ -117,6 +122,11 @@ impl<'a> Ask<'a> {
 
     pub fn at_version(mut self, version: Option<u64>) -> Self {
         self.version = version;
+        self
+    }
+
+    pub fn on(mut self, mount: Option<&'a Mount>) -> Self {
+        self.mount = mount;
         self
     }
 
@@ -206,7 +216,8 @@ impl Turn {
             }
         };
         // The status of the answer is the dialect's business; the code says the same.
-        let outcome = Outcome::new(0, code);
+        let Counts { hsm_calls, revision } = counts();
+        let outcome = Outcome { hsm_calls, revision, ..Outcome::new(0, code) };
         let answer = if self.durable {
             Box::pin(self.permit.record_synced(outcome, result)).await
         } else {
@@ -285,6 +296,13 @@ impl Vault {
         draft.version = ask.version;
         let wrapping = ask.wrapping.map(|a| a.to_string()).unwrap_or_default();
         draft.wrapping = &wrapping;
+        let mount = match ask.mount {
+            Some(mount) => mount.shown_path(),
+            None if ask.path.as_str().starts_with("sys/") => Cow::Borrowed("sys/"),
+            None => Cow::Borrowed(""),
+        };
+        draft.mount = &mount;
+        draft.mount_accessor = ask.mount.map_or("", |mount| &mount.accessor);
         let reserve = |draft: &Draft<'_>| -> Result<Turn, Unavailable> {
             self.turn(draft, ask.durable || self.settings.audit_strict)
         };
@@ -341,6 +359,20 @@ impl Vault {
         self.turn(&draft, durable || self.settings.audit_strict)
     }
 
+    /// The way in for a login, which finds out whose it is.
+    pub(super) fn admit_login(
+        &self,
+        caller: &Caller,
+        mount: &Mount,
+        path: &str,
+    ) -> Result<Turn, Unavailable> {
+        let at = mount.shown_path();
+        let mut draft = draft(caller, "login", path, Kind::Auth);
+        draft.mount = &at;
+        draft.mount_accessor = &mount.accessor;
+        self.turn(&draft, true)
+    }
+
     /// The way in for work on a wrapping token for which the token itself, or the answer to be
     /// wrapped, is the permission.
     pub(super) fn admit_wrapping(
@@ -393,6 +425,7 @@ fn draft<'a>(caller: &'a Caller, operation: &'static str, path: &'a str, kind: K
         path,
         version: None,
         mount: "",
+        mount_accessor: "",
         decision: Decision::Allow,
         rule: "",
         trace_id: &caller.trace_id,

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{Run, Server, finish, root};
 
@@ -88,4 +88,36 @@ fn what_a_lease_read_can_be_found_proved_and_checked_without_the_log() {
 
     assert_eq!(audit(&["prove", dir, "no-such-request"]).code, Some(3));
     assert_eq!(audit(&["query", "/nonexistent"]).code, Some(3));
+}
+
+#[test]
+fn an_entry_names_its_mount_the_revision_of_its_change_and_its_calls_to_the_hsm() {
+    let mut server = Server::start();
+    let root_token = server.root_token();
+    let written = server.post("secret/data/app", &root_token, json!({"data": {"k": "v"}})).ok();
+    let again = server.post("secret/data/app", &root_token, json!({"data": {"k": "w"}})).ok();
+    let read = server.get("secret/data/app", Some(&root_token)).ok();
+    let made = server.post("auth/token/create", &root_token, json!({"ttl": "1m"})).ok();
+    let system = server.get("sys/mounts", Some(&root_token)).ok();
+    server.stop();
+
+    let dir = server.audit();
+    let entry = |answer: &Value| {
+        let id = answer["request_id"].as_str().unwrap();
+        let args = ["query", dir.to_str().unwrap(), "--format", "json", "--request-id", id];
+        serde_json::from_str::<Value>(&audit(&args).ok()).unwrap()
+    };
+    let (first, second, read) = (entry(&written), entry(&again), entry(&read));
+    for kv in [&first, &second, &read] {
+        assert_eq!(kv["mount"], "secret/");
+        assert!(kv["mount_accessor"].as_str().unwrap().starts_with("kv_"), "{kv}");
+    }
+    assert_eq!(second["revision"].as_u64(), first["revision"].as_u64().map(|r| r + 1));
+    assert!(read.get("revision").is_none() && read.get("hsm_calls").is_none(), "{read}");
+    let made = entry(&made);
+    assert_eq!(made["mount"], "auth/token/");
+    // One signature.
+    assert_eq!(made["hsm_calls"], 1);
+    assert!(made["revision"].as_u64() > second["revision"].as_u64());
+    assert_eq!(entry(&system)["mount"], "sys/");
 }

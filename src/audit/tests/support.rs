@@ -18,7 +18,7 @@ use crate::keyguard::{Fault, KeyRef, PublicKey, Purpose, Sign, Signature};
 use crate::random::Random;
 
 pub const OK: Outcome =
-    Outcome { status: 200, code: "ok", version: Some(3), hsm_calls: Some(0), revision: Some(88) };
+    Outcome { status: 200, code: "ok", version: Some(3), hsm_calls: 0, revision: 88 };
 
 pub fn draft(path: &str) -> Draft<'_> {
     Draft {
@@ -28,6 +28,7 @@ pub fn draft(path: &str) -> Draft<'_> {
         path,
         version: None,
         mount: "secret/",
+        mount_accessor: "kv_f82cee77",
         decision: Decision::Allow,
         rule: "app: secret/data/*",
         trace_id: "",

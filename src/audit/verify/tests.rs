@@ -304,6 +304,14 @@ async fn every_kind_of_tampering_is_found_placed_and_named() {
     tamper(&log, true);
 }
 
+#[test]
+fn a_log_of_the_first_version_still_verifies() {
+    let dir = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/audit-log"));
+    let verdict = check(dir);
+    assert_eq!(verdict.exit_code(), 0, "{verdict}");
+    assert_eq!(second_opinion(dir), 0);
+}
+
 #[tokio::test]
 async fn a_checkpoint_after_every_entry_changes_no_name() {
     tamper(&log(1).await, false);

@@ -9,7 +9,8 @@ fn logs(level: &str) -> Logs {
 #[test]
 fn a_line_is_one_line_whatever_it_holds() {
     let said = Said { message: "a\nb".into(), fields: vec![("x", "1\r\u{1b}[2J".into())] };
-    let ids = RequestIds { request_id: "r".into(), trace_id: String::new() };
+    let ids =
+        RequestIds { request_id: "r".into(), trace_id: String::new(), ..RequestIds::default() };
     assert_eq!(
         said.text("T", Level::WARN, Some(&ids)),
         "T  WARN a\\nb x=1\\r\\u{1b}[2J request_id=r"
@@ -23,7 +24,11 @@ fn a_line_is_one_line_whatever_it_holds() {
 
 #[tokio::test]
 async fn lines_of_a_request_carry_its_ids_into_its_tasks() {
-    let ids = Arc::new(RequestIds { request_id: "r1".into(), trace_id: "t1".into() });
+    let ids = Arc::new(RequestIds {
+        request_id: "r1".into(),
+        trace_id: "t1".into(),
+        ..RequestIds::default()
+    });
     assert!(current().is_none());
     let inner = within(ids, async {
         let handed = current().unwrap();

@@ -1,7 +1,7 @@
 //! The login: role id and secret id to a lease.
 
 use super::{AccessorRecord, RoleIdRecord};
-use crate::audit::{self, Who};
+use crate::audit::Who;
 use crate::barrier::{MountId, Unit, kinds};
 use crate::identity::approle::{
     Attempt, LoginError, Role, SecretId, SecretIdChange, digest, login,
@@ -24,7 +24,7 @@ impl Vault {
         role_id: &str,
         secret_id: &SecretText,
     ) -> Answer<Issued> {
-        let mut turn = self.admit_public(caller, "login", path, audit::Kind::Auth, true)?;
+        let mut turn = self.admit_login(caller, mount, path)?;
         let result = self.log_in(caller, mount, path, role_id, secret_id).await;
         if let Ok(issued) = &result {
             let accessor = issued.row.accessor.to_string();

@@ -10,7 +10,8 @@ use crate::vault::{TRIES, Vault, VaultError};
 
 impl Vault {
     pub async fn kv_config_read(&self, caller: &Caller, at: &SecretAt<'_>) -> Answer<Config> {
-        let (turn, pass) = self.admit(caller, Ask::new(Operation::Read, at.path)).await?;
+        let (turn, pass) =
+            self.admit(caller, Ask::new(Operation::Read, at.path).on(Some(&at.mount))).await?;
         turn.run(async { self.kv_config(&pass?.opened, MountId(at.mount.id)).await }).await
     }
 
@@ -20,7 +21,7 @@ impl Vault {
         at: &SecretAt<'_>,
         change: &ConfigChange,
     ) -> Answer<()> {
-        let ask = Ask::new(Operation::Update, at.path).with(at.parameters);
+        let ask = Ask::new(Operation::Update, at.path).on(Some(&at.mount)).with(at.parameters);
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let opened = pass?.opened;

@@ -9,7 +9,7 @@ use crate::vault::{Vault, VaultError};
 
 impl Vault {
     pub async fn kv_metadata_read(&self, caller: &Caller, at: &SecretAt<'_>) -> Answer<Head> {
-        let ask = Ask::new(Operation::Read, at.path).with(at.parameters);
+        let ask = Ask::new(Operation::Read, at.path).on(Some(&at.mount)).with(at.parameters);
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let head = pass?.opened.barrier.read::<Head>(&Place::new(at).head).await?;
@@ -28,7 +28,7 @@ impl Vault {
     ) -> Answer<Vec<String>> {
         let who = self.identify(caller).await;
         let operation = self.create_or_update(&who, at).await;
-        let ask = Ask::new(operation, at.path).with(at.parameters);
+        let ask = Ask::new(operation, at.path).on(Some(&at.mount)).with(at.parameters);
         let (turn, pass) = self.decide(caller, who, ask)?;
         turn.run(async {
             let session = pass?;
@@ -51,7 +51,7 @@ impl Vault {
         cas: Option<i64>,
         change: &MetadataChange,
     ) -> Answer<Vec<String>> {
-        let ask = Ask::new(Operation::Patch, at.path).with(at.parameters);
+        let ask = Ask::new(Operation::Patch, at.path).on(Some(&at.mount)).with(at.parameters);
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let opened = pass?.opened;
@@ -68,7 +68,7 @@ impl Vault {
 
     /// Removes the secret with every version, in as many commits as it takes.
     pub async fn kv_metadata_delete(&self, caller: &Caller, at: &SecretAt<'_>) -> Answer<()> {
-        let ask = Ask::new(Operation::Delete, at.path).with(at.parameters);
+        let ask = Ask::new(Operation::Delete, at.path).on(Some(&at.mount)).with(at.parameters);
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let opened = pass?.opened;

@@ -16,7 +16,10 @@ impl Vault {
         version: Option<i64>,
     ) -> Answer<Found> {
         let asked = version.and_then(|v| u64::try_from(v).ok());
-        let ask = Ask::new(Operation::Read, at.path).at_version(asked).with(at.parameters);
+        let ask = Ask::new(Operation::Read, at.path)
+            .at_version(asked)
+            .on(Some(&at.mount))
+            .with(at.parameters);
         let (turn, pass) = self.admit(caller, ask).await?;
         let found = match pass {
             Ok(session) => self.kv_fetch(&session, at, version).await,
@@ -70,7 +73,7 @@ impl Vault {
         after: Option<&str>,
         limit: Option<usize>,
     ) -> Answer<Vec<String>> {
-        let ask = Ask::new(Operation::List, at.path).with(at.parameters);
+        let ask = Ask::new(Operation::List, at.path).on(Some(&at.mount)).with(at.parameters);
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let session = pass?;
@@ -89,7 +92,7 @@ impl Vault {
         after: Option<&str>,
         limit: Option<usize>,
     ) -> Answer<Vec<String>> {
-        let ask = Ask::new(Operation::Scan, at.path).with(at.parameters);
+        let ask = Ask::new(Operation::Scan, at.path).on(Some(&at.mount)).with(at.parameters);
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let session = pass?;

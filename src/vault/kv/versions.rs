@@ -15,7 +15,7 @@ impl Vault {
         operation: Operation,
         command: VersionsCommand<'_>,
     ) -> Answer<()> {
-        let ask = Ask::new(operation, at.path).with(at.parameters);
+        let ask = Ask::new(operation, at.path).on(Some(&at.mount)).with(at.parameters);
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let opened = pass?.opened;

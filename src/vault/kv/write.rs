@@ -30,7 +30,7 @@ impl Vault {
         };
         let is_new = matches!(looked, Some(Ok(None)));
         let operation = if is_new { Operation::Create } else { Operation::Update };
-        let ask = Ask::new(operation, at.path).with(at.parameters);
+        let ask = Ask::new(operation, at.path).on(Some(&at.mount)).with(at.parameters);
         let (turn, pass) = self.decide(caller, who, ask)?;
         let done = async {
             let _queue = queue;
@@ -76,7 +76,7 @@ impl Vault {
         cas: Option<i64>,
         patch: &str,
     ) -> Answer<Patched> {
-        let ask = Ask::new(Operation::Patch, at.path).with(at.parameters);
+        let ask = Ask::new(Operation::Patch, at.path).on(Some(&at.mount)).with(at.parameters);
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let opened = pass?.opened;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::invalid;
-use crate::audit::{self, Who};
+use crate::audit::Who;
 use crate::barrier::{Address, MountId, Unit};
 use crate::identity::userpass::{
     Guessed, Lockout, LockoutSlot, PasswordHash, Suspect, User, UserName, check_length, principal,
@@ -43,7 +43,7 @@ impl Vault {
         name: &str,
         password: SecretText,
     ) -> Answer<Issued> {
-        let mut turn = self.admit_public(caller, "login", path, audit::Kind::Auth, true)?;
+        let mut turn = self.admit_login(caller, mount, path)?;
         let result = self.log_in_by_password(caller, mount, path, name, password).await;
         if let Ok(issued) = &result {
             let accessor = issued.row.accessor.to_string();
