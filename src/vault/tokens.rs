@@ -212,7 +212,7 @@ impl Vault {
             })?;
         // Before the lease is made: if this can't be read, none is.
         let identity_policies =
-            opened.identity_policies(&granted.row.attribution.entity_id).await?;
+            Box::pin(opened.identity_policies(&granted.row.attribution.entity_id)).await?;
         let signature = self.ports.sign.sign(&opened.lease_key, input.message()).await?;
         let token = SecretText::new(input.finish(&signature));
         let at = row_at(granted.row.accessor);
