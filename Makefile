@@ -63,10 +63,10 @@ fuzz: ## fuzz every parser, SECONDS each (default 60; TARGET=json for one)
 	    $$(test -f $$dictionary && echo -dict=$$dictionary) || exit 1; \
 	done
 
-bench: .venv/installed ## measure against OpenBao and the machine's limits (QUICK=1: two minutes)
+bench: .venv/installed ## measure against OpenBao and the machine's limits (QUICK=1: two minutes; TEN_MILLION=1: more)
 	@scripts/deps.sh bench
 	cargo build --release --bin strongroom --example limits
-	benches/run.py $(if $(QUICK),--quick)
+	benches/run.py $(if $(QUICK),--quick) $(if $(TEN_MILLION),--ten-million)
 
 dist: ## the artefact that ships, in dist/
 	@scripts/deps.sh build

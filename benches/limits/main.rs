@@ -4,18 +4,27 @@
 //! * `reads`: a bare handler that answers from memory
 //! * `writes`: a bare handler that answers once its bytes are synced, in groups
 //! * `signatures`: a bare loop of PKCS#11 signatures
-//! * `fill`: puts so many secrets into a server
+//! * `fill`: puts so many secrets into a server; `logins`: logs in so often
 #![forbid(unsafe_code)]
 
+mod client;
 mod fill;
+mod logins;
 mod reads;
 mod signatures;
 mod writes;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use strongroom::clock::Clock;
+use strongroom::config::Tls;
+use strongroom::tls::Acceptor;
 
 /// The server under test has it too.
 #[global_allocator]
@@ -35,6 +44,10 @@ enum Command {
     Reads {
         /// The body of every answer.
         body: PathBuf,
+        /// Certificate and key (PEM): over TLS 1.3, as the server does it.
+        #[arg(requires = "key")]
+        certificate: Option<PathBuf>,
+        key: Option<PathBuf>,
     },
     /// Prints its address, then serves until it is killed.
     Writes {
@@ -53,22 +66,33 @@ enum Command {
         threads: usize,
         seconds: u64,
     },
-    /// Puts `count` secrets under `secret/data/fill/`, over 32 connections.
-    Fill { address: String, token_file: PathBuf, body: PathBuf, count: usize },
+    /// Puts secrets number `first` to `first + count` below a directory of the mount `secret`, over
+    /// 32 connections.
+    Fill {
+        address: String,
+        token_file: PathBuf,
+        body: PathBuf,
+        directory: String,
+        first: usize,
+        count: usize,
+    },
+    /// Logs in `count` times by AppRole, over 32 connections; the leases are left to live.
+    Logins { address: String, body: PathBuf, count: usize },
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Reads { body } => reads::run(&body),
+        Command::Reads { body, certificate, key } => reads::run(&body, certificate.zip(key)),
         Command::Writes { directory, journal_bytes, audit_bytes, body } => {
             writes::run(&directory, [journal_bytes, audit_bytes], &body)
         }
         Command::Signatures { module, token_label, pin_file, threads, seconds } => {
             signatures::run(module, &token_label, &pin_file, threads, seconds)
         }
-        Command::Fill { address, token_file, body, count } => {
-            fill::run(&address, &token_file, &body, count)
+        Command::Fill { address, token_file, body, directory, first, count } => {
+            fill::run(&address, &token_file, &body, directory, first..first + count)
         }
+        Command::Logins { address, body, count } => logins::run(&address, &body, count),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -93,17 +117,27 @@ fn headers() -> [(axum::http::HeaderName, &'static str); 4] {
 
 /// Serves on a free port, which it prints. `axum::serve` would want features that the product
 /// does not have.
-fn serve(router: axum::Router) -> Result<(), Failure> {
+fn serve(router: axum::Router, tls: Option<Tls>) -> Result<(), Failure> {
+    let tls = tls.map(|files| Acceptor::open(files, Clock::system())).transpose()?.map(Arc::new);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async move {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-        println!("http://{}", listener.local_addr()?);
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        println!("{scheme}://{}", listener.local_addr()?);
         loop {
             let (stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;
-            let service = hyper_util::service::TowerToHyperService::new(router.clone());
-            let io = hyper_util::rt::TokioIo::new(stream);
-            tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(io, service));
+            let service = TowerToHyperService::new(router.clone());
+            match tls.clone() {
+                None => drop(tokio::spawn(
+                    http1::Builder::new().serve_connection(TokioIo::new(stream), service),
+                )),
+                Some(tls) => drop(tokio::spawn(async move {
+                    let io = TokioIo::new(tls.accept(stream).await?.stream);
+                    let served = http1::Builder::new().serve_connection(io, service).await;
+                    served.map_err(Failure::from)
+                })),
+            }
         }
     })
 }

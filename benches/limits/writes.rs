@@ -24,7 +24,7 @@ pub fn run(directory: &Path, bytes: [usize; 2], body: &Path) -> Result<(), Failu
     let files = [File::create(directory.join("first"))?, File::create(directory.join("second"))?];
     let (sender, receiver) = crossbeam_channel::bounded(1_024);
     std::thread::spawn(move || commit(&receiver, files, bytes));
-    serve(Router::new().fallback(move |written: Bytes| {
+    let router = Router::new().fallback(move |written: Bytes| {
         let (sender, body) = (sender.clone(), body.clone());
         async move {
             drop(written);
@@ -33,7 +33,8 @@ pub fn run(directory: &Path, bytes: [usize; 2], body: &Path) -> Result<(), Failu
                 false => (StatusCode::SERVICE_UNAVAILABLE, headers(), Bytes::new()),
             }
         }
-    }))
+    });
+    serve(router, None)
 }
 
 async fn durable(sender: &Sender<Waiter>) -> bool {
