@@ -9,6 +9,7 @@
 //! * `log`: the append, on the thread of the request; `segment`: the files
 //! * `worker`: syncs, tree, rotation, watch, repair, on the audit thread; `signer`: the HSM's part
 //! * `recover`: taking the log up at start; `frontier`: what makes that fast; `lines`: reading
+//! * `retention`: how long entries are kept; `pruned`: what is said before they go
 //! * `tree`: RFC 6962; `checkpoint`, `note`, `keys`: what is signed, how, and by whom
 //! * `verify`: the offline check; `prove`: proofs to hand out; `query`, `scan`,
 //!   `follow`: looking for entries
@@ -28,8 +29,10 @@ mod log;
 mod note;
 mod permit;
 pub mod prove;
+mod pruned;
 pub mod query;
 mod recover;
+mod retention;
 mod scan;
 mod segment;
 mod signer;
@@ -53,14 +56,15 @@ use crate::limits::{
 use crate::random::Random;
 use crate::telemetry::AuditMetrics;
 
-pub use checkpoint::{Checkpoint, Facts};
+pub use checkpoint::{Checkpoint, Facts, Link};
 pub use entry::{Decision, Draft, Kind, Outcome, Who};
 pub use keys::{KeysError, PublicKeys, fingerprint};
 use log::{Generation, Log};
 pub use permit::{Permit, Recorded};
+pub use retention::Retention;
 use segment::Medium;
 pub use signer::Signer;
-use worker::{Progress, Shared};
+use worker::{Progress, Shared, Start};
 
 /// Where the log stands and how large its files get.
 #[derive(Clone, Debug)]
@@ -71,6 +75,8 @@ pub struct AuditConfig {
     /// `limits::AUDIT_SEGMENT_BYTES_MIN`); it gets larger by what is written until the audit thread
     /// sees it.
     pub segment_bytes: u64,
+    /// Which closed segments are removed.
+    pub retention: Retention,
     pub metrics: AuditMetrics,
 }
 
@@ -79,6 +85,7 @@ impl AuditConfig {
         Self {
             dir: dir.into(),
             segment_bytes: AUDIT_SEGMENT_BYTES_DEFAULT,
+            retention: Retention::default(),
             metrics: AuditMetrics::default(),
         }
     }
@@ -168,6 +175,7 @@ impl Audit {
         let log = Log::new(taken.head, taken.segment, Arc::clone(&medium));
         let progress =
             Progress { synced: taken.head.seq, checkpointed: taken.checkpointed, fault: None };
+        let start = Start { tree: taken.tree, previous: taken.previous, below: taken.below };
         let shared = Arc::new(Shared {
             clock,
             config,
@@ -177,12 +185,13 @@ impl Audit {
             sync_waiters: Mutex::default(),
             checkpoint_waiters: Mutex::default(),
             signer: Mutex::new(None),
+            wanted: Mutex::default(),
             sync_started: AtomicU64::new(0),
             progress: Mutex::new(progress),
             closed: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         });
-        let worker = worker::spawn(&shared, taken.tree, woken)
+        let worker = worker::spawn(&shared, start, woken)
             .map_err(|e| io_error("start the thread for", &shared.config.dir, e))?;
         let audit = Arc::new(Self { shared, worker: Mutex::new(Some(worker)), _lock: lock });
         for finding in taken.findings {
@@ -232,6 +241,12 @@ impl Audit {
         *self.shared.signer.lock() = Some(Arc::new(signer));
         self.shared.wake();
         Ok(())
+    }
+
+    /// Keeps entries from retention: none at or above the number that `wanted` gives is removed. For
+    /// whoever reads segment files at his own pace. Asked on the audit thread: must not wait.
+    pub fn keep_from(&self, wanted: impl Fn() -> u64 + Send + Sync + 'static) {
+        self.shared.wanted.lock().push(Box::new(wanted));
     }
 
     /// A checkpoint over everything written so far, now.

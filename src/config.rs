@@ -82,6 +82,10 @@ pub struct Audit {
     pub rotate_mb: u32,
     /// Reads too wait until their entry is on disk.
     pub strict: bool,
+    /// Older entries are removed, a segment at a time; `None`: never.
+    pub retention: Option<Duration>,
+    /// The oldest segments are removed above this, MiB; `None`: never.
+    pub retention_mb: Option<u32>,
 }
 
 /// `[seal]`: how the vault opens at start.
@@ -184,7 +188,13 @@ impl Config {
                 max_offline: Duration::from_secs(15 * 60),
                 dev: false,
             },
-            audit: Audit { directory: directory.join("audit"), rotate_mb: 64, strict: false },
+            audit: Audit {
+                directory: directory.join("audit"),
+                rotate_mb: 64,
+                strict: false,
+                retention: None,
+                retention_mb: None,
+            },
             seal: Seal { mode: SealMode::Auto },
             lease: Lease {
                 default_ttl: limits::LEASE_TTL_DEFAULT,
@@ -235,6 +245,13 @@ impl Config {
         set(&mut config.audit.directory, audit.path("directory")?);
         set(&mut config.audit.rotate_mb, audit.integer("rotate_mb", 1..=4_096)?);
         set(&mut config.audit.strict, audit.boolean("strict")?);
+        config.audit.retention = audit.duration("retention", limits::AUDIT_RETENTION_MAX)?;
+        if config.audit.retention.is_some_and(|age| age.is_zero()) {
+            return Err(
+                audit.refuse("retention", "must be longer; leave it out to keep everything")
+            );
+        }
+        config.audit.retention_mb = audit.integer("retention_mb", 1..=u64::from(u32::MAX))?;
 
         set(&mut config.seal.mode, document.section("seal").word("mode", SEAL_MODES)?);
 
@@ -323,11 +340,15 @@ impl Config {
             ),
             (
                 "audit",
-                vec![
+                [
                     ("directory", path(&self.audit.directory)),
                     ("rotate_mb", number(self.audit.rotate_mb)),
                     ("strict", toml::Value::Boolean(self.audit.strict)),
-                ],
+                ]
+                .into_iter()
+                .chain(self.audit.retention.map(|age| ("retention", ttl(age))))
+                .chain(self.audit.retention_mb.map(|mb| ("retention_mb", number(mb))))
+                .collect(),
             ),
             ("seal", vec![("mode", text(word(SEAL_MODES, self.seal.mode)))]),
             (

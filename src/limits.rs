@@ -298,6 +298,10 @@ pub const AUDIT_CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
 pub const AUDIT_CHECKPOINT_IDLE_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// A checkpoint's signature that takes longer is given up (and tried again).
 pub const AUDIT_SIGN_DEADLINE: Duration = Duration::from_secs(10);
+/// The longest retention of the audit log that can be configured; without one it is for ever.
+pub const AUDIT_RETENTION_MAX: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
+/// How often old audit segments are looked for, where retention is bounded.
+pub const AUDIT_RETENTION_INTERVAL: Duration = Duration::from_secs(60);
 /// The audit file is compared with what was written to it this often.
 pub const AUDIT_WATCH_INTERVAL: Duration = Duration::from_millis(500);
 /// A PIN file, bytes.

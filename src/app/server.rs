@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::reload::Reloader;
 use super::{AppError, files, harden, notify};
-use crate::audit::{Audit, AuditConfig};
+use crate::audit::{Audit, AuditConfig, Retention};
 use crate::cli::ServerArgs;
 use crate::clock::Clock;
 use crate::config::{Config, LogFormat};
@@ -171,6 +171,10 @@ async fn build(config: &Config, logs: Logs) -> Result<Parts, AppError> {
     let store = open_store(config, &clock, &metrics).await?;
     let mut audit = AuditConfig::new(&config.audit.directory);
     audit.segment_bytes = u64::from(config.audit.rotate_mb) << 20;
+    audit.retention = Retention {
+        age: config.audit.retention,
+        bytes: config.audit.retention_mb.map(|mb| u64::from(mb) << 20),
+    };
     audit.metrics = metrics.audit.clone();
     let audit =
         Audit::open(audit, clock.clone(), &random).map_err(|e| AppError::new(e.to_string()))?;

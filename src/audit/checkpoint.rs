@@ -5,7 +5,9 @@ use std::fmt::{self, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use ring::digest::{SHA256, digest};
 
+use super::pruned::Pruned;
 use super::tree::NodeHash;
 use crate::clock::Timestamp;
 
@@ -31,6 +33,18 @@ pub struct Checkpoint {
     pub root: [u8; 32],
     pub time: Timestamp,
     pub facts: Facts,
+    /// The checkpoint before it in this log; `None` for the first, and in logs of earlier versions.
+    pub previous: Option<Link>,
+    /// Entries below some number were removed: said by the statement of `pruned` alone.
+    pub pruned: Option<Pruned>,
+}
+
+/// Names a checkpoint, so that it can't be taken out without a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    pub size: u64,
+    /// SHA-256 of its text.
+    pub digest: [u8; 32],
 }
 
 /// The origin of a cluster's log.
@@ -46,7 +60,14 @@ impl fmt::Display for Checkpoint {
         writeln!(f, "incarnation {}", hex::encode(self.facts.incarnation))?;
         writeln!(f, "store-revision {}", self.facts.store_revision)?;
         writeln!(f, "journal-head {}", hex::encode(self.facts.journal_head))?;
-        writeln!(f, "ring-epoch {}", self.facts.ring_epoch)
+        writeln!(f, "ring-epoch {}", self.facts.ring_epoch)?;
+        if let Some(link) = &self.previous {
+            writeln!(f, "previous {} {}", link.size, hex::encode(link.digest))?;
+        }
+        if let Some(pruned) = &self.pruned {
+            writeln!(f, "pruned-below {pruned}")?;
+        }
+        Ok(())
     }
 }
 
@@ -67,9 +88,28 @@ impl Checkpoint {
         let journal_head = hex::decode(extension("journal-head")?).ok()?.try_into().ok()?;
         let ring_epoch = decimal(extension("ring-epoch")?)?;
         let facts = Facts { incarnation, store_revision, journal_head, ring_epoch };
-        let checkpoint = Self { origin, size, root, time, facts };
+        let mut checkpoint = Self { origin, size, root, time, facts, previous: None, pruned: None };
+        let mut lines = lines.peekable();
+        let mut optional = |name: &str| {
+            let line = lines.peek()?.strip_prefix(name)?;
+            lines.next();
+            Some(line)
+        };
+        if let Some(link) = optional("previous ") {
+            checkpoint.previous = Some(Link::parse(link)?);
+        }
+        if let Some(pruned) = optional("pruned-below ") {
+            checkpoint.pruned = Some(Pruned::parse(pruned)?);
+        }
         // Capital digits and times beyond the clock would be second texts of one checkpoint.
         text.starts_with(&checkpoint.to_string()).then_some(checkpoint)
+    }
+
+    /// What the next checkpoint names it by.
+    pub(super) fn link(&self) -> Link {
+        let mut link = Link { size: self.size, digest: [0; 32] };
+        link.digest.copy_from_slice(digest(&SHA256, self.to_string().as_bytes()).as_ref());
+        link
     }
 
     /// One line for a person.
@@ -78,6 +118,13 @@ impl Checkpoint {
         // Writing to a String can't fail.
         let _infallible = write!(out, "{} entries, root {}", self.size, hex::encode(self.root));
         out
+    }
+}
+
+impl Link {
+    fn parse(text: &str) -> Option<Self> {
+        let (size, digest) = text.split_once(' ')?;
+        Some(Self { size: decimal(size)?, digest: hex::decode(digest).ok()?.try_into().ok()? })
     }
 }
 
@@ -102,6 +149,8 @@ mod tests {
                 journal_head: [2; 32],
                 ring_epoch: 3,
             },
+            previous: None,
+            pruned: None,
         }
     }
 
@@ -116,6 +165,16 @@ mod tests {
              ring-epoch 3\n"
         );
         assert_eq!(Checkpoint::parse(&text), Some(checkpoint()));
+    }
+
+    #[test]
+    fn the_checkpoint_before_is_named_by_the_digest_of_its_text() {
+        let next = Checkpoint { previous: Some(checkpoint().link()), ..checkpoint() };
+        let text = next.to_string();
+        let digest = "aac61a00bbb51d41c4b8f3a1a9e47e341fa242951c9ac3a0527bf3af2a5e652d";
+        assert!(text.ends_with(&format!("ring-epoch 3\nprevious 1234 {digest}\n")), "{text}");
+        assert_eq!(Checkpoint::parse(&text), Some(next));
+        assert_eq!(Checkpoint::parse(&text.replacen("previous 1234", "previous 01234", 1)), None);
     }
 
     #[test]

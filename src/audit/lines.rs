@@ -74,6 +74,15 @@ pub(super) fn parse_head(line: &[u8]) -> Option<Head> {
     Some(Head { seq, prev: unhex(prev)? })
 }
 
+/// The text of a line's time, if it has the head of an entry.
+pub(super) fn time_of(line: &[u8]) -> Option<&[u8]> {
+    let rest = line.strip_prefix(b"{\"v\":1,\"seq\":")?;
+    let digits = rest.iter().position(|b| !b.is_ascii_digit())?;
+    let rest = rest.get(digits + ",\"prev\":\"".len() + 64..)?;
+    let rest = rest.strip_prefix(b"\",\"time\":\"")?;
+    rest.get(..rest.iter().position(|b| *b == b'"')?)
+}
+
 /// Lower-case digits only: there is one way to write a digest.
 fn unhex(text: &[u8]) -> Option<LineHash> {
     let mut out = [0; 32];

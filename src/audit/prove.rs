@@ -12,10 +12,11 @@ use super::checkpoint::Checkpoint;
 use super::keys::PublicKeys;
 use super::log::line_hash;
 use super::note::Notes;
+use super::pruned;
 use super::scan::Scan;
 use super::segment::{self, Suffix, path_of};
-use super::tree::NodeHash;
 use super::tree::proof::{Collector, extends, includes};
+use super::tree::{Frontier, NodeHash};
 use super::verify::{Anchor, VerifyError, keys_of, open_note};
 
 const INCLUSION: &str = "c2sp.org/tlog-proof@v1";
@@ -39,6 +40,8 @@ pub enum ProofError {
     /// The log goes on; a checkpoint comes within a second of activity while the HSM is there.
     #[error("no signed checkpoint covers entry {0} yet; try again in a second, or verify the log")]
     Uncovered(u64),
+    #[error("entries below {0} were pruned: the proof needs one of them")]
+    Pruned(u64),
     #[error("the log does not fit its checkpoint; run `strongroom audit verify` to find out where")]
     Mismatch,
     #[error("the anchor covers {old} entries, the log's last checkpoint {size}: nothing grew")]
@@ -57,7 +60,10 @@ impl ProofError {
             ProofError::Input(error) => error.exit_code(),
             ProofError::Mismatch | ProofError::Wrong(_) => 1,
             ProofError::Uncovered(_) => 2,
-            ProofError::NoEntry(_) | ProofError::NotOlder { .. } | ProofError::Malformed(_) => 3,
+            ProofError::NoEntry(_)
+            | ProofError::Pruned(_)
+            | ProofError::NotOlder { .. }
+            | ProofError::Malformed(_) => 3,
         }
     }
 }
@@ -78,13 +84,14 @@ pub fn entry(
     keys: Option<PublicKeys>,
 ) -> Result<String, ProofError> {
     let keys = keys_of(dir, keys)?;
-    let (index, line) = find(dir, subject)?;
+    let beginning = beginning(dir, &keys)?;
+    let (index, line) = find(dir, subject, &beginning)?;
     let covering = checkpoints(dir, &keys, |checkpoint| checkpoint.size > index)?;
     let Some((note, checkpoint)) = covering.into_iter().min_by_key(|(_, c)| c.size) else {
         return Err(ProofError::Uncovered(index));
     };
     let collector = Collector::inclusion(index, checkpoint.size);
-    let path = collect(dir, collector, checkpoint.size)?;
+    let path = collect(dir, collector, checkpoint.size, &beginning)?;
     if !includes(index, line_hash(line.as_bytes()), checkpoint.size, &checkpoint.root, &path) {
         return Err(ProofError::Mismatch);
     }
@@ -96,12 +103,13 @@ pub fn entry(
 pub fn growth(dir: &Path, anchor: &Anchor, keys: Option<PublicKeys>) -> Result<String, ProofError> {
     let keys = keys_of(dir, keys)?;
     let old = anchor.open(&keys)?;
+    let beginning = beginning(dir, &keys)?;
     let newer = checkpoints(dir, &keys, |checkpoint| checkpoint.size > old.size)?;
     let Some((note, new)) = newer.into_iter().max_by_key(|(_, c)| c.size) else {
         return Err(ProofError::NotOlder { old: old.size, size: old.size });
     };
     let collector = Collector::consistency(old.size, new.size);
-    let path = collect(dir, collector, new.size)?;
+    let path = collect(dir, collector, new.size, &beginning)?;
     if !extends(old.size, &old.root, new.size, &new.root, &path) {
         return Err(ProofError::Mismatch);
     }
@@ -148,13 +156,18 @@ pub fn check(text: &str, keys: &PublicKeys, anchor: Option<&Anchor>) -> Result<P
 const SIGNATURE: &str = "the checkpoint bears no good signature by a trusted key";
 
 /// Number and line of an entry.
-fn find(dir: &Path, subject: &Subject) -> Result<(u64, String), ProofError> {
+fn find(dir: &Path, subject: &Subject, beginning: &Frontier) -> Result<(u64, String), ProofError> {
     let wanted = match subject {
         Subject::Entry(_) => String::new(),
         Subject::Request(id) => format!("\"request_id\":{}", serde_json::Value::from(id.as_str())),
     };
-    let mut scan = scan(dir)?;
-    let mut index = 0;
+    if let Subject::Entry(number) = subject
+        && *number < beginning.size()
+    {
+        return Err(ProofError::Pruned(beginning.size()));
+    }
+    let mut scan = scan(dir, beginning)?;
+    let mut index = beginning.size();
     while let Some(line) = scan.next_line().map_err(|e| io(dir, e))? {
         let found = match subject {
             Subject::Entry(number) => index == *number,
@@ -203,18 +216,35 @@ fn checkpoints(
     Ok(out)
 }
 
+/// The right edge of what was pruned, as a signed statement has it; empty where nothing was.
+fn beginning(dir: &Path, keys: &PublicKeys) -> Result<Frontier, ProofError> {
+    let Some(note) = pruned::read(dir).map_err(|e| io(dir, e))? else {
+        return Ok(Frontier::default());
+    };
+    let statement = open_note(&note, keys).ok().and_then(|checkpoint| checkpoint.pruned);
+    statement.map(|pruned| pruned.edge).ok_or(ProofError::Mismatch)
+}
+
 /// The proof, from one pass over the first `size` entries.
-fn collect(dir: &Path, mut collector: Collector, size: u64) -> Result<Vec<NodeHash>, ProofError> {
-    let mut scan = scan(dir)?;
-    for _ in 0..size {
+fn collect(
+    dir: &Path,
+    mut collector: Collector,
+    size: u64,
+    beginning: &Frontier,
+) -> Result<Vec<NodeHash>, ProofError> {
+    if !collector.begin_after(beginning) {
+        return Err(ProofError::Pruned(beginning.size()));
+    }
+    let mut scan = scan(dir, beginning)?;
+    for _ in beginning.size()..size {
         let Some(line) = scan.next_line().map_err(|e| io(dir, e))? else { break };
         collector.push(line_hash(line));
     }
     collector.finish().ok_or(ProofError::Mismatch)
 }
 
-fn scan(dir: &Path) -> Result<Scan, ProofError> {
-    Ok(Scan::open(dir).map_err(|e| io(dir, e))?)
+fn scan(dir: &Path, beginning: &Frontier) -> Result<Scan, ProofError> {
+    Ok(Scan::open_from(dir, beginning.size()).map_err(|e| io(dir, e))?)
 }
 
 /// One hash a line, and an empty line where more follows.

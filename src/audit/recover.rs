@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use ring::digest::{SHA256, digest};
 
-use super::checkpoint::Checkpoint;
-use super::frontier;
+use super::checkpoint::{Checkpoint, Link};
 use super::lines::{Line, Lines, parse_head};
 use super::log::{GENESIS, Head, Segment, line_hash};
 use super::note::{Notes, Unverified};
+use super::pruned::Pruned;
 use super::segment::{self, Suffix, path_of};
 use super::tree::Frontier;
 use super::{AuditError, io_error};
+use super::{frontier, pruned};
 
 /// A log that can be continued.
 pub(super) struct Taken {
@@ -26,6 +27,10 @@ pub(super) struct Taken {
     pub findings: Vec<String>,
     /// Entries that the last checkpoint covers (not verified).
     pub checkpointed: u64,
+    /// The last checkpoint (not verified).
+    pub previous: Option<Link>,
+    /// Entries below this number were pruned; their files may be there still.
+    pub below: u64,
 }
 
 /// Makes the directory and keeps other processes out of it.
@@ -41,13 +46,21 @@ pub(super) fn lock(dir: &Path) -> Result<File, AuditError> {
 }
 
 pub(super) fn take_up(dir: &Path) -> Result<Taken, AuditError> {
-    let segments = segment::list(dir).map_err(|e| io_error("list", dir, e))?;
-    let mut end = Walk { head: Head { seq: 0, prev: GENESIS }, tree: Frontier::default() };
+    let mut segments = segment::list(dir).map_err(|e| io_error("list", dir, e))?;
+    let statement =
+        pruned::claimed(dir).map_err(|e| io_error("read", &dir.join(pruned::STATEMENT), e))?;
+    let below = statement.as_ref().map_or(0, Pruned::below);
+    segments.retain(|first| *first >= below);
+    let mut end = match statement {
+        Some(Pruned { head, edge }) => Walk { head, tree: edge },
+        None => Walk { head: Head { seq: 0, prev: GENESIS }, tree: Frontier::default() },
+    };
     let Some(last) = segments.last().copied() else {
-        let file = segment::create_new(&path_of(dir, 0, Suffix::Entries))
+        // Of a pruned log there would be a segment: what is begun here shows in a verification.
+        let file = segment::create_new(&path_of(dir, below, Suffix::Entries))
             .and_then(|file| segment::sync_dir(dir).map(|()| file))
             .map_err(|e| io_error("begin", dir, e))?;
-        return Ok(end.taken(Segment { first_seq: 0, file: Arc::new(file), len: 0 }));
+        return Ok(end.taken(Segment { first_seq: below, file: Arc::new(file), len: 0 }));
     };
     let mut from = 0;
     for (at, first_seq) in segments.iter().enumerate().rev() {
@@ -92,6 +105,11 @@ pub(super) fn take_up(dir: &Path) -> Result<Taken, AuditError> {
     let mut taken = end.taken(Segment { first_seq: last, file: Arc::new(file), len: stop.good });
     taken.findings = findings;
     taken.checkpointed = checkpointed;
+    taken.below = below;
+    taken.previous = match checkpoints.last() {
+        Some(last) => Some(last.link()),
+        None => last_checkpoint(dir, last)?,
+    };
     Ok(taken)
 }
 
@@ -150,7 +168,15 @@ impl Walk {
 
     fn taken(self, segment: Segment) -> Taken {
         let Self { head, tree } = self;
-        Taken { head, tree, segment, findings: Vec::new(), checkpointed: 0 }
+        Taken {
+            head,
+            tree,
+            segment,
+            findings: Vec::new(),
+            checkpointed: 0,
+            previous: None,
+            below: 0,
+        }
     }
 }
 
@@ -189,6 +215,18 @@ fn read_checkpoints(dir: &Path, first_seq: u64) -> Result<Vec<Checkpoint>, Audit
         file.set_len(notes.good() as u64).and_then(|()| file.sync_data()).map_err(io)?;
     }
     Ok(found)
+}
+
+/// The last checkpoint beside a segment before `first_seq`.
+fn last_checkpoint(dir: &Path, first_seq: u64) -> Result<Option<Link>, AuditError> {
+    let files =
+        segment::list_suffix(dir, Suffix::Checkpoints).map_err(|e| io_error("list", dir, e))?;
+    for first in files.into_iter().rev().filter(|first| *first < first_seq) {
+        if let Some(last) = read_checkpoints(dir, first)?.last() {
+            return Ok(Some(last.link()));
+        }
+    }
+    Ok(None)
 }
 
 fn name(dir: &Path, first_seq: u64) -> String {

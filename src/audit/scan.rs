@@ -17,13 +17,17 @@ pub struct Scan {
 impl Scan {
     /// `path`: the directory, or one file in it.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let files = match path.is_dir() {
-            true => segment::list(path)?
-                .into_iter()
-                .map(|first| path_of(path, first, Suffix::Entries))
-                .collect(),
-            false => VecDeque::from([path.to_owned()]),
-        };
+        if !path.is_dir() {
+            let files = VecDeque::from([path.to_owned()]);
+            return Ok(Self { files, open: None, line: Vec::new() });
+        }
+        Self::open_from(path, 0)
+    }
+
+    /// The segments of a directory that begin with this entry or a later one.
+    pub fn open_from(dir: &Path, first_seq: u64) -> io::Result<Self> {
+        let segments = segment::list(dir)?.into_iter().filter(|first| *first >= first_seq);
+        let files = segments.map(|first| path_of(dir, first, Suffix::Entries)).collect();
         Ok(Self { files, open: None, line: Vec::new() })
     }
 

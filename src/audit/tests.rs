@@ -4,5 +4,6 @@ mod chain;
 mod checkpoints;
 mod failures;
 mod proofs;
+mod pruning;
 mod restart;
 pub(super) mod support;

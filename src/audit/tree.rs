@@ -5,6 +5,8 @@
 
 pub(super) mod proof;
 
+use std::ops::Range;
+
 use ring::digest::{Context, SHA256, digest};
 
 /// A node of the tree: SHA-256(0x00 ‖ leaf) or SHA-256(0x01 ‖ left ‖ right) (RFC 6962, 2.1).
@@ -22,6 +24,24 @@ impl Frontier {
     /// A frontier read from a file; `None` if the number of nodes does not fit the size.
     pub fn from_parts(size: u64, nodes: Vec<NodeHash>) -> Option<Self> {
         (nodes.len() == size.count_ones() as usize).then_some(Self { size, nodes })
+    }
+
+    /// The tree of some of its leaves; `None` if its nodes do not say what that is.
+    pub fn part(&self, span: Range<u64>) -> Option<Self> {
+        let (mut start, mut taken, mut nodes) = (0, 0, Vec::new());
+        for node in &self.nodes {
+            // The largest perfect tree that fits what is left.
+            let leaves = 1 << (63 - (self.size - start).leading_zeros());
+            if span.start <= start && start + leaves <= span.end {
+                nodes.push(*node);
+                taken += leaves;
+            }
+            start += leaves;
+        }
+        if taken != span.end - span.start {
+            return None;
+        }
+        Self::from_parts(taken, nodes)
     }
 
     pub fn size(&self) -> u64 {

@@ -10,15 +10,16 @@ mod verdict;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, Link};
 use super::keys::{KeysError, PublicKeys};
-use super::lines::{Line, Lines, parse_head};
+use super::lines::{Line, Lines, parse_head, time_of};
 use super::log::{GENESIS, Head, line_hash};
 use super::note::{NoteError, Notes, Unverified};
+use super::pruned;
 use super::segment::{self, Suffix, path_of};
 use super::tree::Frontier;
 
-pub use verdict::{Finding, Reason, Summary, Verdict};
+pub use verdict::{Finding, PrunedPart, Reason, Stretch, Summary, Verdict};
 
 /// A signed checkpoint kept outside the log, as text.
 #[derive(Clone, Debug)]
@@ -97,6 +98,9 @@ pub fn verify(
         head: Head { seq: 0, prev: GENESIS },
         tree: Frontier::default(),
         claims: BTreeMap::new(),
+        last_link: None,
+        open_since: None,
+        last_time: Time::default(),
         summary: Summary::default(),
         bytes: 0,
         progress,
@@ -104,10 +108,8 @@ pub fn verify(
     if let Some(keys) = &check.keys {
         check.summary.fingerprints = keys.fingerprints();
     }
-    if let Some(anchor) = anchor {
-        check.add_anchor(anchor)?;
-    }
-    match check.run() {
+    let anchor = anchor.map(|anchor| check.open_anchor(anchor)).transpose()?;
+    match check.run(anchor) {
         Ok(()) => Ok(check.verdict()),
         Err(Halt::Found(finding)) => {
             check.summary.entries = check.head.seq;
@@ -145,17 +147,29 @@ struct Check<'a> {
     tree: Frontier,
     /// By size.
     claims: BTreeMap<u64, Vec<Claim>>,
+    /// The checkpoint read last.
+    last_link: Option<Link>,
+    /// Number and time of the first entry that no checkpoint covers so far.
+    open_since: Option<(u64, Time)>,
+    last_time: Time,
     summary: Summary,
     bytes: u64,
     progress: &'a mut dyn FnMut(Progress),
 }
 
 impl Check<'_> {
-    fn run(&mut self) -> Result<(), Halt> {
+    fn run(&mut self, anchor: Option<Checkpoint>) -> Result<(), Halt> {
+        self.begin()?;
+        if let Some(anchor) = anchor {
+            self.add_anchor(anchor)?;
+        }
         let mut checkpoint_files = segment::list_suffix(self.dir, Suffix::Checkpoints)
             .map_err(|e| io_error(self.dir, e))?;
+        // What is left of pruned segments proves nothing and is not looked at.
+        checkpoint_files.retain(|first| *first >= self.head.seq);
         for at in 0..self.segments.len() {
             let first_seq = self.segments[at];
+            self.refuse_gap(at)?;
             let due = checkpoint_files.partition_point(|first| *first <= first_seq);
             for first in checkpoint_files.drain(..due).collect::<Vec<_>>() {
                 let last = at + 1 == self.segments.len() && first == first_seq;
@@ -167,6 +181,12 @@ impl Check<'_> {
             self.read_checkpoints(first, true)?;
         }
         self.summary.entries = self.head.seq;
+        self.summary.unproven = self.open_since.map(|(from, since)| Stretch {
+            from,
+            to: self.head.seq.saturating_sub(1),
+            since: since.text(),
+            until: self.last_time.text(),
+        });
         let Some(claim) = self.claims.pop_last().and_then(|(_, mut claims)| claims.pop()) else {
             return Ok(());
         };
@@ -179,16 +199,26 @@ impl Check<'_> {
         Err(self.found(last, self.summary.last_line, self.head.seq, reason))
     }
 
+    /// Entries that are missing are told before what is wrong with checkpoints beyond them.
+    fn refuse_gap(&self, at: usize) -> Result<(), Halt> {
+        let first_seq = self.segments[at];
+        if first_seq > self.head.seq {
+            let (from, to) = (self.head.seq, first_seq - 1);
+            let reason = match at {
+                0 => Reason::Beginning { from, to },
+                _ => Reason::Missing { from, to },
+            };
+            return Err(self.found(first_seq, 1, self.head.seq, reason));
+        }
+        Ok(())
+    }
+
     fn walk(&mut self, at: usize) -> Result<(), Halt> {
         let first_seq = self.segments[at];
         let path = path_of(self.dir, first_seq, Suffix::Entries);
         let io = |e| io_error(&path, e);
         let mut lines = Lines::open(&path).map_err(io)?;
         self.summary.segments += 1;
-        if first_seq > self.head.seq {
-            let reason = Reason::Missing { from: self.head.seq, to: first_seq - 1 };
-            return Err(self.found(first_seq, 1, self.head.seq, reason));
-        }
         self.summary.last_line = 0;
         loop {
             let number = lines.number + 1;
@@ -216,6 +246,8 @@ impl Check<'_> {
             self.head = Head { seq: self.head.seq + 1, prev: line_hash(line) };
             self.tree.push(self.head.prev);
             self.summary.last_line = number;
+            self.last_time = Time::of(line);
+            self.open_since.get_or_insert((before.seq, self.last_time));
             if let Some(reason) = self.compare()? {
                 // The line after it knows what was done: one line or the whole chain rewritten.
                 let next = self.next_line(&mut lines, at)?.as_deref().and_then(parse_head);
@@ -255,6 +287,7 @@ impl Check<'_> {
                 return Ok(Some(Reason::RootMismatch { from, size, anchor }));
             }
             self.summary.proven = size;
+            self.open_since = None;
             self.summary.anchored |= claim.anchor;
             self.summary.last = Some(claim.checkpoint);
         }
@@ -273,9 +306,7 @@ impl Check<'_> {
                 let finding = Finding { file: file.clone(), line, seq: 0, reason };
                 Halt::Found(Box::new(finding))
             };
-            let Some(keys) = &self.keys else {
-                return Err(VerifyError::NoKey(self.dir.join(super::PUBLIC_KEYS)).into());
-            };
+            let keys = self.keys.as_ref().ok_or_else(|| self.no_key())?;
             let checkpoint = open_note(note, keys).map_err(bad)?;
             if self.summary.origin.get_or_insert_with(|| checkpoint.origin.clone())
                 != &checkpoint.origin
@@ -283,6 +314,10 @@ impl Check<'_> {
                 return Err(bad(Reason::CheckpointOrigin));
             }
             self.summary.checkpoints += 1;
+            if let Some(missing) = self.missing_before(&checkpoint) {
+                return Err(bad(Reason::CheckpointMissing { size: missing }));
+            }
+            self.last_link = Some(checkpoint.link());
             let claim = Claim { file: file.clone(), line, checkpoint, anchor: false };
             self.claims.entry(claim.checkpoint.size).or_default().push(claim);
             line += note.lines().count() as u64 + 1;
@@ -296,12 +331,72 @@ impl Check<'_> {
         Err(Halt::Found(Box::new(finding)))
     }
 
-    fn add_anchor(&mut self, anchor: &Anchor) -> Result<(), VerifyError> {
-        let Some(keys) = &self.keys else {
-            return Err(VerifyError::NoKey(self.dir.join(super::PUBLIC_KEYS)));
+    /// Size of the checkpoint that should stand before this one, if it does not.
+    fn missing_before(&self, checkpoint: &Checkpoint) -> Option<u64> {
+        let named = checkpoint.previous?;
+        let pruned = self.last_link.is_none() && named.size <= self.summary.pruned_below();
+        (self.last_link != Some(named) && !pruned).then_some(named.size)
+    }
+
+    /// Begins where a signed statement says that the log begins.
+    fn begin(&mut self) -> Result<(), Halt> {
+        let path = self.dir.join(pruned::STATEMENT);
+        let Some(note) = pruned::read(self.dir).map_err(|e| io_error(&path, e))? else {
+            return Ok(());
         };
-        let checkpoint = anchor.open(keys)?;
+        let file = pruned::STATEMENT.to_owned();
+        let bad =
+            |reason| Halt::Found(Box::new(Finding { file: file.clone(), line: 1, seq: 0, reason }));
+        let keys = self.keys.as_ref().ok_or_else(|| self.no_key())?;
+        let checkpoint = open_note(&note, keys).map_err(bad)?;
+        let Some(pruned) = checkpoint.pruned.clone() else {
+            return Err(bad(Reason::CheckpointUnreadable));
+        };
         self.summary.origin = Some(checkpoint.origin.clone());
+        (self.head, self.tree) = (pruned.head, pruned.edge.clone());
+        self.summary.proven = pruned.below();
+        let before = self.segments.len();
+        self.segments.retain(|first| *first >= pruned.below());
+        self.summary.pruned = Some(PrunedPart {
+            below: pruned.below(),
+            stated: checkpoint.time,
+            left: (before - self.segments.len()) as u64,
+        });
+        let claim = Claim { file, line: 1, checkpoint, anchor: false };
+        self.claims.entry(claim.checkpoint.size).or_default().push(claim);
+        Ok(())
+    }
+
+    fn no_key(&self) -> VerifyError {
+        VerifyError::NoKey(self.dir.join(super::PUBLIC_KEYS))
+    }
+
+    fn open_anchor(&self, anchor: &Anchor) -> Result<Checkpoint, VerifyError> {
+        anchor.open(self.keys.as_ref().ok_or_else(|| self.no_key())?)
+    }
+
+    fn add_anchor(&mut self, checkpoint: Checkpoint) -> Result<(), Halt> {
+        let below = self.summary.pruned_below();
+        if checkpoint.size < below {
+            let (size, error) = (checkpoint.size, VerifyError::Anchor);
+            return Err(error(format!(
+                "it covers {size} entries, and entries below {below} were pruned: take a newer one"
+            ))
+            .into());
+        }
+        let named = self.summary.origin.get_or_insert_with(|| checkpoint.origin.clone());
+        if *named != checkpoint.origin {
+            return Err(VerifyError::Anchor("it is of another log".into()).into());
+        }
+        if checkpoint.size == below {
+            if checkpoint.root != self.tree.root() {
+                let reason = Reason::RootMismatch { from: 0, size: below, anchor: true };
+                let file = pruned::STATEMENT.to_owned();
+                return Err(Halt::Found(Box::new(Finding { file, line: 1, seq: 0, reason })));
+            }
+            self.summary.anchored = true;
+            return Ok(());
+        }
         let claim = Claim { file: "the anchor".into(), line: 1, checkpoint, anchor: true };
         self.claims.entry(claim.checkpoint.size).or_default().push(claim);
         Ok(())
@@ -319,6 +414,22 @@ impl Check<'_> {
     fn found(&self, first_seq: u64, line: u64, seq: u64, reason: Reason) -> Halt {
         let file = file_name(&path_of(self.dir, first_seq, Suffix::Entries));
         Halt::Found(Box::new(Finding { file, line, seq, reason }))
+    }
+}
+
+/// The text of an entry's time, without memory of its own.
+#[derive(Clone, Copy, Default)]
+struct Time([u8; TIME_BYTES]);
+
+const TIME_BYTES: usize = "2026-11-22T08:11:51.365462Z".len();
+
+impl Time {
+    fn of(line: &[u8]) -> Self {
+        Self(time_of(line).and_then(|text| text.try_into().ok()).unwrap_or_default())
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0).into_owned()
     }
 }
 

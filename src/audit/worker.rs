@@ -1,6 +1,8 @@
 //! The audit thread: syncs for all who wait, feeds the tree, watches the file, rotates, repairs,
 //! and has checkpoints made. It never waits for the HSM, and no request waits for it but by choice.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -13,17 +15,19 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, Link};
 use super::entry::{Detail, Kind, encode_own};
+use super::lines::{Line, Lines, time_of};
 use super::log::{Generation, Head, Log, Segment, Writer};
+use super::retention::{self, Closed};
 use super::segment::{self, Medium, Suffix, path_of};
 use super::signer::{self, Done, Job, Signer};
 use super::tree::Frontier;
-use super::{AuditConfig, Unavailable, frontier, keys};
-use crate::clock::{BootTime, Clock};
+use super::{AuditConfig, Unavailable, frontier, keys, pruned};
+use crate::clock::{BootTime, Clock, Timestamp};
 use crate::limits::{
-    AUDIT_CHECKPOINT_IDLE_INTERVAL, AUDIT_CHECKPOINT_INTERVAL, AUDIT_SYNC_INTERVAL,
-    AUDIT_WATCH_INTERVAL,
+    AUDIT_CHECKPOINT_IDLE_INTERVAL, AUDIT_CHECKPOINT_INTERVAL, AUDIT_RETENTION_INTERVAL,
+    AUDIT_SYNC_INTERVAL, AUDIT_WATCH_INTERVAL,
 };
 
 /// Half the sync interval: the other half is for the sync itself.
@@ -41,11 +45,23 @@ pub(super) struct Shared {
     pub sync_waiters: Mutex<Vec<(Generation, Waiter<Unavailable>)>>,
     pub checkpoint_waiters: Mutex<Vec<Waiter<String>>>,
     pub signer: Mutex<Option<Arc<Signer>>>,
+    /// What must not be pruned yet: see `Audit::keep_from`.
+    pub wanted: Mutex<Vec<Wanted>>,
     /// Boot time at which the running sync began, nanoseconds; 0 while none runs.
     pub sync_started: AtomicU64,
     pub progress: Mutex<Progress>,
     pub closed: AtomicBool,
     pub stop: AtomicBool,
+}
+
+pub(super) type Wanted = Box<dyn Fn() -> u64 + Send + Sync>;
+
+/// What the audit thread begins with.
+pub(super) struct Start {
+    pub tree: Frontier,
+    pub previous: Option<Link>,
+    /// Entries below were pruned; what is left of their files goes.
+    pub below: u64,
 }
 
 /// How far the audit thread is.
@@ -81,16 +97,20 @@ pub(super) struct Worker {
     last_watch: BootTime,
     /// Head at the last sync.
     synced: u64,
+    /// The last checkpoint that was kept.
+    previous: Option<Link>,
+    /// Entries below were pruned.
+    below: u64,
+    last_prune: Option<BootTime>,
+    prune_fault: Option<String>,
+    /// When segments began, by their first number, as far as that was asked.
+    began: BTreeMap<u64, Timestamp>,
 }
 
 impl Worker {
-    pub fn new(
-        shared: Arc<Shared>,
-        tree: Frontier,
-        jobs: Sender<Job>,
-        done: Receiver<Done>,
-    ) -> Self {
+    pub fn new(shared: Arc<Shared>, start: Start, jobs: Sender<Job>, done: Receiver<Done>) -> Self {
         let now = shared.clock.boot();
+        let Start { tree, previous, below } = start;
         let synced = tree.size();
         Self {
             shared,
@@ -103,11 +123,20 @@ impl Worker {
             last_checkpoint: now,
             last_watch: now,
             synced,
+            previous,
+            below,
+            last_prune: None,
+            prune_fault: None,
+            began: BTreeMap::new(),
         }
     }
 
     /// Runs until it is told to stop.
     pub fn run(mut self, wake: &Receiver<()>) {
+        if self.below > 0 {
+            // A crash may have come between statement and removal.
+            self.sweep(self.below);
+        }
         loop {
             if let Err(RecvTimeoutError::Disconnected) = wake.recv_timeout(TICK) {
                 return;
@@ -129,6 +158,7 @@ impl Worker {
         self.rotate();
         self.keep_checkpoints();
         self.ask_for_checkpoint(wanted);
+        self.ask_to_prune();
     }
 
     /// One fdatasync for everyone who waits, and for whatever was written since the last one.
@@ -324,26 +354,117 @@ impl Worker {
         };
         self.last_checkpoint = now;
         self.rotated = false;
+        self.have_signed(signer, None);
+    }
+
+    fn have_signed(&mut self, signer: Arc<Signer>, below: Option<u64>) {
         let checkpoint = Checkpoint {
             origin: signer.origin(),
-            size,
+            size: self.tree.size(),
             root: self.tree.root(),
             time: self.shared.clock.now(),
             facts: (signer.facts)(),
+            previous: self.previous,
+            pruned: None,
         };
-        self.in_flight = self.jobs.try_send(Job { checkpoint, signer }).is_ok();
+        let dir = self.shared.config.dir.clone();
+        self.in_flight = self.jobs.try_send(Job { checkpoint, below, dir, signer }).is_ok();
+    }
+
+    /// Asks for a statement about what retention lets go: never what a checkpoint does not cover,
+    /// nor what somebody still wants to read.
+    fn ask_to_prune(&mut self) {
+        let rule = self.shared.config.retention;
+        let now = self.shared.clock.boot();
+        let waits = self
+            .last_prune
+            .is_some_and(|last| now.saturating_since(last) < AUDIT_RETENTION_INTERVAL);
+        if rule.is_for_ever() || waits || self.in_flight || self.synced != self.tree.size() {
+            return;
+        }
+        let Some(signer) = self.shared.signer.lock().clone() else { return };
+        self.last_prune = Some(now);
+        let covered = self.shared.progress.lock().checkpointed;
+        let wanted = self.shared.wanted.lock().iter().map(|wanted| wanted()).min();
+        let limit = wanted.map_or(covered, |wanted| wanted.min(covered));
+        let below = self.closed().map(|(closed, open_bytes)| {
+            retention::below(&rule, &closed, open_bytes, self.shared.clock.now(), limit)
+        });
+        match below {
+            Ok(Some(below)) => self.have_signed(signer, Some(below)),
+            Ok(None) => {}
+            Err(error) => self.not_pruned(error.to_string()),
+        }
+    }
+
+    /// All closed segments, the oldest first, and what the open one has.
+    fn closed(&mut self) -> io::Result<(Vec<Closed>, u64)> {
+        let dir = &self.shared.config.dir;
+        let bytes =
+            |first| Ok::<_, io::Error>(fs::metadata(path_of(dir, first, Suffix::Entries))?.len());
+        let segments = segment::list(dir)?;
+        let mut closed = Vec::with_capacity(segments.len());
+        for pair in segments.windows(2) {
+            let (first, end) = (pair[0], pair[1]);
+            if let Entry::Vacant(vacant) = self.began.entry(end)
+                && let Some(began) = began(dir, end)
+            {
+                vacant.insert(began);
+            }
+            let ended = self.began.get(&end).copied();
+            closed.push(Closed { end, bytes: bytes(first)?, ended });
+        }
+        let open = segments.last().map_or(Ok(0), |first| bytes(*first))?;
+        Ok((closed, open))
+    }
+
+    /// The statement first, durable; then what it speaks of.
+    fn prune(&mut self, below: u64, note: Result<String, String>) {
+        let dir = &self.shared.config.dir;
+        let stated = note
+            .and_then(|note| pruned::state(dir, &note).map_err(|e| format!("not written: {e}")));
+        match stated {
+            Ok(()) => {
+                self.below = below;
+                self.began = self.began.split_off(&below);
+                self.prune_fault = None;
+                self.sweep(below);
+            }
+            Err(fault) => self.not_pruned(fault),
+        }
+    }
+
+    fn sweep(&mut self, below: u64) {
+        match pruned::sweep(&self.shared.config.dir, below) {
+            Ok(0) => {}
+            Ok(segments) => tracing::info!(below, segments, "old audit entries were removed"),
+            Err(error) => self.not_pruned(error.to_string()),
+        }
+    }
+
+    fn not_pruned(&mut self, fault: String) {
+        // Once a fault, not once a minute.
+        if self.prune_fault.as_ref() != Some(&fault) {
+            tracing::warn!(fault, "old audit entries could not be removed");
+            self.prune_fault = Some(fault);
+        }
     }
 
     /// Puts signed checkpoints beside the segment that holds the last entry they cover.
     fn keep_checkpoints(&mut self) {
         while let Ok(done) = self.done.try_recv() {
             self.in_flight = false;
+            if let Some(below) = done.below {
+                self.prune(below, done.note);
+                continue;
+            }
             let size = done.checkpoint.size;
             let kept = done.note.and_then(|note| {
                 self.keep_checkpoint(size, &note).map_err(|e| format!("not written: {e}"))
             });
             match kept {
                 Ok(()) => {
+                    self.previous = Some(done.checkpoint.link());
                     let mut progress = self.shared.progress.lock();
                     progress.checkpointed = progress.checkpointed.max(size);
                     progress.fault = None;
@@ -362,7 +483,7 @@ impl Worker {
         }
     }
 
-    fn keep_checkpoint(&self, size: u64, note: &str) -> io::Result<()> {
+    fn keep_checkpoint(&mut self, size: u64, note: &str) -> io::Result<()> {
         let dir = &self.shared.config.dir;
         let last = size.saturating_sub(1);
         let first = segment::list(dir)?.into_iter().rev().find(|first| *first <= last).unwrap_or(0);
@@ -372,9 +493,10 @@ impl Worker {
         let bytes = if len == 0 { note.to_owned() } else { format!("\n{note}") };
         let written = segment::write_all(&*self.shared.medium, &file, bytes.as_bytes())
             .and_then(|()| self.shared.medium.sync(&file));
-        if written.is_err() {
-            // Half a note would make the next one unreadable.
-            file.set_len(len)?;
+        // Half a note would make the next one unreadable.
+        if written.is_err() && file.set_len(len).is_err() {
+            // Whether it stands there whole is not known: the next one names none before it.
+            self.previous = None;
         }
         written
     }
@@ -406,6 +528,13 @@ impl Writer {
     }
 }
 
+/// When a segment's first entry was written.
+fn began(dir: &std::path::Path, first: u64) -> Option<Timestamp> {
+    let mut lines = Lines::open(&path_of(dir, first, Suffix::Entries)).ok()?;
+    let Ok(Some(Line::Whole(line))) = lines.next() else { return None };
+    Timestamp::from_rfc3339(std::str::from_utf8(time_of(line)?).ok()?)
+}
+
 /// Compares the open segment with what was written to it.
 fn what_happened(open: &Segment, dir: &std::path::Path) -> Option<String> {
     let path = path_of(dir, open.first_seq, Suffix::Entries);
@@ -434,7 +563,7 @@ fn what_happened(open: &Segment, dir: &std::path::Path) -> Option<String> {
 /// Starts the audit thread and the one that signs.
 pub(super) fn spawn(
     shared: &Arc<Shared>,
-    tree: Frontier,
+    start: Start,
     woken: Receiver<()>,
 ) -> io::Result<JoinHandle<()>> {
     let (jobs, to_sign) = crossbeam_channel::bounded(1);
@@ -444,7 +573,7 @@ pub(super) fn spawn(
     std::thread::Builder::new()
         .name("audit-sign".into())
         .spawn(move || signer::run(&to_sign, &signed, &wake))?;
-    let worker = Worker::new(Arc::clone(shared), tree, jobs, done);
+    let worker = Worker::new(Arc::clone(shared), start, jobs, done);
     let watch = Watch(Arc::clone(shared));
     std::thread::Builder::new().name("audit".into()).spawn(move || {
         let _watch = watch;

@@ -27,7 +27,7 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
     ),
     ("storage", &["directory", "cache_mb"]),
     ("hsm", &["module", "token_label", "pin_file", "workers", "max_offline", "dev"]),
-    ("audit", &["directory", "rotate_mb", "strict"]),
+    ("audit", &["directory", "rotate_mb", "strict", "retention", "retention_mb"]),
     ("seal", &["mode"]),
     ("lease", &["default_ttl", "max_ttl"]),
     ("kv", &["max_versions"]),

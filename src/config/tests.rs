@@ -95,6 +95,7 @@ fn values_out_of_range_are_refused_with_the_range() {
         ("[admin]\nsocket = \"/run/x.sock\"", "inside storage.directory"),
         ("[admin]\nsocket = \"data/../x.sock\"", "inside storage.directory"),
         ("[admin]\nsocket = \"data\"", "inside storage.directory"),
+        ("[audit]\nretention = \"0s\"", "leave it out to keep everything"),
         ("cluster_name = \" \"", "printable text"),
     ] {
         let refusal = refusal(text);
@@ -119,6 +120,8 @@ fn a_written_configuration_reads_back_equal() {
     let mut config = Config::new("/d\"q\\".into(), "/m.so".into(), "label é".into(), "/pin".into());
     config.cluster_name = "eu \"west\"".into();
     config.hsm.dev = true;
+    config.audit.retention = Some(Duration::from_secs(90 * 24 * 60 * 60));
+    config.audit.retention_mb = Some(10_240);
     config.hsm.max_offline = Duration::from_secs(61);
     config.log = Log { level: LogLevel::Trace, format: LogFormat::Json };
     assert_eq!(parse(&config.to_toml()).unwrap(), config);

@@ -1,7 +1,7 @@
 //! `strongroom audit` on the log of a real server: who read what, and proofs that hold elsewhere.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -120,4 +120,115 @@ fn an_entry_names_its_mount_the_revision_of_its_change_and_its_calls_to_the_hsm(
     assert_eq!(made["hsm_calls"], 1);
     assert!(made["revision"].as_u64() > second["revision"].as_u64());
     assert_eq!(entry(&system)["mount"], "sys/");
+}
+
+/// What is done to a server's log, the exit code and words of the verdict.
+type Harm = (&'static str, fn(&Path), i32, &'static str);
+
+const HARMS: &[Harm] = &[
+    ("nothing", |_| (), 0, "intact: "),
+    ("a changed byte", |dir| edit(dir, |l| l[3] = l[3].replace("ok", "oK")), 1, "altered line"),
+    ("a deleted line", |dir| edit(dir, |l| drop(l.remove(3))), 1, "missing entries 3 to 3"),
+    ("a duplicate", |dir| edit(dir, |l| l.insert(4, l[3].clone())), 1, "duplicate of"),
+    ("reordered lines", |dir| edit(dir, |l| l.swap(3, 4)), 1, "reordered"),
+    (
+        "an inserted line",
+        |dir| edit(dir, |l| l.insert(3, l[3].replace("ok", "oK"))),
+        1,
+        "inserted line",
+    ),
+    ("a cut tail", |dir| edit(dir, |l| drop(l.pop())), 1, "cut tail"),
+    (
+        "a tail cut in a line",
+        |dir| {
+            let path = segment(dir);
+            let len = fs::metadata(&path).unwrap().len();
+            fs::File::options().write(true).open(path).unwrap().set_len(len - 9).unwrap();
+        },
+        1,
+        "cut tail",
+    ),
+    ("no line at all", |dir| edit(dir, Vec::clear), 1, "cut tail"),
+    (
+        "no checkpoints",
+        |dir| fs::remove_file(segment(dir).with_extension("checkpoints")).unwrap(),
+        2,
+        "tail unproven: 0 of",
+    ),
+    ("no key", |dir| fs::remove_file(dir.join("audit.pub")).unwrap(), 3, "no public key was given"),
+    ("no segment", |dir| fs::remove_file(segment(dir)).unwrap(), 3, "no audit segments"),
+];
+
+fn segment(dir: &Path) -> PathBuf {
+    dir.join("00000000000000000000.jsonl")
+}
+
+fn edit(dir: &Path, change: impl FnOnce(&mut Vec<String>)) {
+    let text = fs::read_to_string(segment(dir)).unwrap();
+    let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
+    change(&mut lines);
+    fs::write(segment(dir), lines.concat()).unwrap();
+}
+
+fn copy(from: &Path, to: &Path) {
+    let _fresh = fs::remove_dir_all(to);
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+    }
+}
+
+#[test]
+fn whatever_is_done_to_a_servers_log_two_verifiers_find_and_the_first_names() {
+    let mut server = Server::start();
+    let root_token = server.root_token();
+    for i in 0..4 {
+        server.post(&format!("secret/data/{i}"), &root_token, json!({"data": {"i": i}})).ok();
+        server.get(&format!("secret/data/{i}"), Some(&root_token)).ok();
+    }
+    server.stop();
+    let (log, copied) = (server.audit(), server.file("copy"));
+    let both = |args: &[&str]| {
+        let first = audit(&[&["verify"], args].concat());
+        let script = root().join("tests/verify_audit.py");
+        let second = finish(Command::new("python3").arg(script).args(args));
+        assert_eq!(first.code, second.code, "{args:?}: {first:?} {second:?}");
+        (first.code, first.stdout + &first.stderr)
+    };
+    let dir = copied.to_str().unwrap();
+    for (name, harm, code, told) in HARMS {
+        copy(&log, &copied);
+        harm(&copied);
+        let (found, text) = both(&[dir]);
+        assert_eq!(found, Some(*code), "{name}: {text}");
+        assert!(text.contains(told), "{name}: {text}");
+    }
+
+    // An old copy of it all: only an anchor tells.
+    let old = server.file("old");
+    copy(&log, &old);
+    server.restart();
+    server.get("secret/data/0", Some(&root_token)).ok();
+    server.stop();
+    let notes = fs::read_to_string(segment(&log).with_extension("checkpoints")).unwrap();
+    let parts: Vec<&str> = notes.trim_end().rsplitn(3, "\n\n").collect();
+    let anchor = server.file("anchor");
+    fs::write(&anchor, format!("{}\n\n{}\n", parts[1], parts[0])).unwrap();
+    let (old, anchor, log) =
+        (old.to_str().unwrap(), anchor.to_str().unwrap(), log.to_str().unwrap());
+    let (code, text) = both(&[old]);
+    assert_eq!(code, Some(0));
+    assert!(text.contains("no anchor was given") && text.contains("key: SHA-256 "), "{text}");
+    let (code, text) = both(&[old, "--anchor", anchor]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("the anchor covers"), "{text}");
+    assert_eq!(both(&[log, "--anchor", anchor]).0, Some(0));
+    // Another key, given or in the place of the log's own.
+    let stranger = Server::start();
+    let keys = stranger.audit().join("audit.pub");
+    let (code, text) = both(&[log, "--key", keys.to_str().unwrap()]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("not signed by a trusted key"), "{text}");
+    assert_eq!(audit(&["verify", log, "--key", "/nonexistent"]).code, Some(3));
 }

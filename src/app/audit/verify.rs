@@ -1,5 +1,6 @@
 //! `strongroom audit verify`: offline, with public keys only.
 
+use std::io;
 use std::process::ExitCode;
 
 use super::UNREADABLE;
@@ -26,8 +27,13 @@ pub fn run(args: &VerifyArgs) -> ExitCode {
 
 fn judge(args: &VerifyArgs, keys: Option<PublicKeys>) -> Result<u8, VerifyError> {
     let anchor = args.anchor.as_deref().map(Anchor::read).transpose()?;
+    // For people; a log or a pipe gets the verdict alone.
+    let terminal = io::IsTerminal::is_terminal(&io::stderr());
     let mut shown = false;
     let verdict = check(&args.path, keys, anchor.as_ref(), &mut |progress| {
+        if !terminal {
+            return;
+        }
         shown = true;
         eprint!("\r{} entries", progress.entries);
     })?;

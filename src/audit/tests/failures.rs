@@ -141,7 +141,7 @@ fn a_deletion_under_the_process_shows_in_the_verdict() {
     wait_until("there is a new segment", || new.exists() && audit.status().down.is_none());
     let verdict = verify(log.path(), None, None, &mut |_| ()).unwrap();
     let Verdict::Tampered { finding, .. } = verdict else { panic!("{verdict}") };
-    assert_eq!(finding.reason, Reason::Missing { from: 0, to: 1 });
+    assert_eq!(finding.reason, Reason::Beginning { from: 0, to: 1 });
     // And the log can be taken up again.
     drop(audit);
     read(&log.open(), "b");

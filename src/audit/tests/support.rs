@@ -12,7 +12,9 @@ use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature as EcdsaSignature, SigningKey};
 
 use crate::audit::segment::{Disk, Medium};
-use crate::audit::{Audit, AuditConfig, Decision, Draft, Facts, Kind, Outcome, Signer, Who};
+use crate::audit::{
+    Audit, AuditConfig, Decision, Draft, Facts, Kind, Outcome, Retention, Signer, Who,
+};
 use crate::clock::{BootTime, Clock, Timestamp};
 use crate::keyguard::{Fault, KeyRef, PublicKey, Purpose, Sign, Signature};
 use crate::random::Random;
@@ -50,6 +52,7 @@ pub struct Fixture {
     pub clock: Clock,
     pub disk: Arc<Flaky>,
     pub segment_bytes: u64,
+    pub retention: Retention,
 }
 
 impl Fixture {
@@ -59,6 +62,7 @@ impl Fixture {
             clock: Clock::manual(Timestamp(1_795_335_111_365_462_000)),
             disk: Arc::default(),
             segment_bytes,
+            retention: Retention::default(),
         }
     }
 
@@ -67,8 +71,11 @@ impl Fixture {
     }
 
     pub fn open(&self) -> Arc<Audit> {
-        let config =
-            AuditConfig { segment_bytes: self.segment_bytes, ..AuditConfig::new(self.path()) };
+        let config = AuditConfig {
+            segment_bytes: self.segment_bytes,
+            retention: self.retention,
+            ..AuditConfig::new(self.path())
+        };
         let disk: Arc<dyn Medium> = self.disk.clone();
         Audit::open_on(disk, config, self.clock.clone(), &Random::system()).unwrap()
     }

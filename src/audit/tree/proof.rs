@@ -39,6 +39,22 @@ impl Collector {
         Self { spans, order, next: 0, seen: 0 }
     }
 
+    /// Goes on from the right edge of the leaves before, which are gone; false if the proof needs one
+    /// of them.
+    pub fn begin_after(&mut self, edge: &Frontier) -> bool {
+        self.seen = edge.size();
+        for at in &self.order {
+            let (span, tree) = &mut self.spans[*at];
+            if span.start >= self.seen {
+                break;
+            }
+            let Some(part) = edge.part(span.start..span.end.min(self.seen)) else { return false };
+            *tree = part;
+            self.next += usize::from(span.end <= self.seen);
+        }
+        true
+    }
+
     /// The next leaf, from the first one on.
     pub fn push(&mut self, leaf: NodeHash) {
         let index = self.seen;

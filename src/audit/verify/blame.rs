@@ -50,7 +50,9 @@ impl Check<'_> {
         }
         if is.seq == expected.seq {
             // The line is as its successor knew it: then the predecessor has changed.
-            let predecessor = (follows || after.is_none()) && expected.seq > 0;
+            // Of the first line that is kept, the signed statement vouches for the predecessor.
+            let first = at == 0 && number == 1;
+            let predecessor = (follows || after.is_none()) && !first;
             let extra = after.is_some_and(|next| next == expected);
             return Ok(if predecessor {
                 self.before(at, number, expected.seq - 1, Reason::Altered)?

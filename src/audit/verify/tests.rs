@@ -1,6 +1,7 @@
 //! Every kind of tampering is found, placed and named; a second verifier in another language
 //! agrees each time.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -44,8 +45,12 @@ fn edit(path: &Path, f: impl FnOnce(&mut Vec<String>)) {
 }
 
 fn second_opinion(dir: &Path) -> i32 {
+    second_opinion_of(&[dir.as_os_str()])
+}
+
+fn second_opinion_of(args: &[&OsStr]) -> i32 {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/verify_audit.py");
-    let output = Command::new("python3").arg(script).arg(dir).output().unwrap();
+    let output = Command::new("python3").arg(script).args(args).output().unwrap();
     let code = output.status.code().unwrap();
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
     code
@@ -167,6 +172,44 @@ const CASES: &[Case] = &[
         "%2 line 1 (entry @1): missing entries @1 to @2-1",
     ),
     (
+        "delete the first segment",
+        |dir| fs::remove_file(&segments(dir)[0]).unwrap(),
+        "%1 line 1 (entry 0): missing entries 0 to @1-1 at the log's beginning",
+    ),
+    (
+        "delete the first segment with all that stands beside it",
+        |dir| {
+            let first = segments(dir).remove(0);
+            for suffix in ["jsonl", "checkpoints", "frontier"] {
+                let _absent = fs::remove_file(first.with_extension(suffix));
+            }
+        },
+        "%1 line 1 (entry 0): missing entries 0 to @1-1 at the log's beginning",
+    ),
+    (
+        "put an old copy in the place of a segment",
+        |dir| edit(&segments(dir)[1], |l| l.truncate(2)),
+        "%2 line 1 (entry @1+2): missing entries @1+2 to @2-1",
+    ),
+    (
+        "put an old copy in the place of the last segment",
+        |dir| edit(&segments(dir).pop().unwrap(), |l| l.truncate(1)),
+        "%L line 1 (entry @L+1): cut tail: a checkpoint covers 22 entries, the log ends after @L+1",
+    ),
+    (
+        "delete a file of checkpoints",
+        |dir| fs::remove_file(segments(dir)[0].with_extension("checkpoints")).unwrap(),
+        "%c1 line 1: the checkpoint of ",
+    ),
+    (
+        "empty a file of checkpoints",
+        |dir| {
+            let files = checkpoint_files(dir);
+            fs::write(&files[files.len() - 2], "").unwrap();
+        },
+        "%cL line 1: the checkpoint of ",
+    ),
+    (
         "cut the tail in a line",
         |dir| {
             let last = segments(dir).pop().unwrap();
@@ -247,6 +290,11 @@ const CASES: &[Case] = &[
     ),
 ];
 
+fn checkpoint_files(dir: &Path) -> Vec<PathBuf> {
+    let firsts = segment::list_suffix(dir, Suffix::Checkpoints).unwrap();
+    firsts.into_iter().map(|first| path_of(dir, first, Suffix::Checkpoints)).collect()
+}
+
 /// Puts the names and numbers of this log into an expectation.
 fn filled(template: &str, dir: &Path) -> String {
     let paths = segments(dir);
@@ -254,7 +302,11 @@ fn filled(template: &str, dir: &Path) -> String {
     let first = |p: &Path| p.file_stem().unwrap().to_str().unwrap().parse::<u64>().unwrap();
     let last = paths.last().unwrap();
     let (f1, f2) = (first(&paths[1]), first(&paths[2]));
+    let notes = checkpoint_files(dir);
     let replacements = [
+        ("%c1", file_name(&notes[1])),
+        ("%cL", file_name(notes.last().unwrap())),
+        ("@L+1", (first(last) + 1).to_string()),
         ("%0c", file_name(&paths[0].with_extension("checkpoints"))),
         ("%0", file_name(&paths[0])),
         ("%1", file_name(&paths[1])),
@@ -337,6 +389,44 @@ async fn no_single_changed_byte_goes_unnoticed() {
     }
 }
 
+/// What no signature covers can't be proved to have been there: said, and not called tampering.
+#[tokio::test]
+async fn a_tail_cut_beyond_the_last_checkpoint_is_unproven_before_and_after() {
+    let log = Fixture::new(1 << 20);
+    let audit = log.open();
+    audit.attach_signer(SoftKey::new(7).signer()).unwrap();
+    audit.checkpoint().await.unwrap();
+    audit.detach().await;
+    for i in 0..3 {
+        write(&audit, &format!("secret/data/{i}")).await;
+    }
+    drop(audit);
+    let segment = segments(log.path()).remove(0);
+    let lines: Vec<String> =
+        fs::read_to_string(&segment).unwrap().split_inclusive('\n').map(str::to_owned).collect();
+    let cut = |text: String| {
+        fs::write(&segment, text).unwrap();
+        let verdict = check(log.path());
+        assert_eq!(second_opinion(log.path()), i32::from(verdict.exit_code()), "{verdict}");
+        (verdict.exit_code(), verdict.to_string())
+    };
+    let (code, text) = cut(lines.concat());
+    assert_eq!(code, 2);
+    assert!(text.starts_with("tail unproven: 1 of 4 entries"), "{text}");
+    let stretch = "unproven: entries 1 to 3, of 2026-11-22T08:11:51.365462Z to 2026-";
+    assert!(text.contains(stretch), "{text}");
+    assert_eq!(cut(lines[..3].concat()).0, 2);
+    let torn = format!("{}{}", lines[..3].concat(), &lines[3][..40]);
+    let (code, text) = cut(torn);
+    assert_eq!(code, 2);
+    assert!(text.contains("part of a line"), "{text}");
+    // Cut to what the checkpoint covers it is an older copy of a whole log.
+    let (code, text) = cut(lines[..1].concat());
+    assert_eq!(code, 0);
+    assert!(text.contains("no anchor was given: an older copy"), "{text}");
+    assert_eq!(cut(lines[0][..40].to_owned()).0, 1);
+}
+
 #[tokio::test]
 async fn without_checkpoints_nothing_is_proven() {
     let log = log(8).await;
@@ -363,6 +453,12 @@ async fn an_old_copy_passes_alone_and_fails_against_an_anchor() {
     let at = notes.rfind("strongroom.audit/c0ffee\n2\n").unwrap();
     let anchor = Anchor::new(notes[at..].to_owned());
     let against = |dir: &Path| verify(dir, None, Some(&anchor), &mut |_| ()).unwrap();
+    let kept = tempfile::NamedTempFile::new().unwrap();
+    fs::write(kept.path(), &notes[at..]).unwrap();
+    let opinion = |dir: &Path| {
+        second_opinion_of(&[dir.as_os_str(), "--anchor".as_ref(), kept.path().as_os_str()])
+    };
+    assert_eq!((opinion(old.path()), opinion(log.path())), (1, 0));
     assert_eq!(check(old.path()).exit_code(), 0);
     assert!(check(old.path()).to_string().contains("no anchor"));
     let verdict = against(old.path());
@@ -374,6 +470,8 @@ async fn an_old_copy_passes_alone_and_fails_against_an_anchor() {
     let forged = Anchor::new(notes[at..].replacen("\n2\n", "\n1\n", 1));
     let error = verify(log.path(), None, Some(&forged), &mut |_| ()).unwrap_err();
     assert_eq!(error.exit_code(), 3);
+    fs::write(kept.path(), notes[at..].replacen("\n2\n", "\n1\n", 1)).unwrap();
+    assert_eq!(opinion(log.path()), 3);
 }
 
 #[tokio::test]
@@ -381,12 +479,14 @@ async fn what_can_not_be_judged_is_an_error() {
     let empty = tempfile::tempdir().unwrap();
     let result = verify(empty.path(), None, None, &mut |_| ());
     assert!(matches!(result, Err(VerifyError::Empty(_))));
+    assert_eq!(second_opinion(empty.path()), 3);
     let result = verify(&empty.path().join("absent"), None, None, &mut |_| ());
     assert!(matches!(result, Err(VerifyError::Io { .. })));
     let log = log(8).await;
     fs::remove_file(log.path().join("audit.pub")).unwrap();
     let result = verify(log.path(), None, None, &mut |_| ());
     assert!(matches!(result, Err(VerifyError::NoKey(_))));
+    assert_eq!(second_opinion(log.path()), 3);
     let stranger = PublicKeys::new(vec![SoftKey::new(8).public_point()]);
     let verdict = verify(log.path(), Some(stranger), None, &mut |_| ()).unwrap();
     assert!(verdict.to_string().contains("not signed by a trusted key"), "{verdict}");

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::audit::checkpoint::Checkpoint;
+use crate::clock::Timestamp;
 
 /// The result; [`Verdict::exit_code`] is the command's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,9 +32,40 @@ pub struct Summary {
     pub anchored: bool,
     /// The file ends in part of a line.
     pub torn: bool,
+    /// The entries at the end that no checkpoint covers.
+    pub unproven: Option<Stretch>,
+    /// What a signed statement says was removed.
+    pub pruned: Option<PrunedPart>,
     /// Of the keys used.
     pub fingerprints: Vec<String>,
     pub(super) last_line: u64,
+}
+
+impl Summary {
+    /// Number of the first entry that there is to be.
+    pub fn pruned_below(&self) -> u64 {
+        self.pruned.as_ref().map_or(0, |pruned| pruned.below)
+    }
+}
+
+/// Entries in a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    pub from: u64,
+    pub to: u64,
+    /// Times of the first and the last, as they stand there.
+    pub since: String,
+    pub until: String,
+}
+
+/// What retention removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrunedPart {
+    pub below: u64,
+    /// When that was signed.
+    pub stated: Timestamp,
+    /// Segments that should have gone and are there still: a crash came between.
+    pub left: u64,
 }
 
 /// The first bad position.
@@ -55,6 +87,11 @@ pub enum Reason {
     Altered,
     #[error("missing entries {from} to {to}")]
     Missing { from: u64, to: u64 },
+    #[error(
+        "missing entries {from} to {to} at the log's beginning, and no signed statement says that \
+         they were pruned"
+    )]
+    Beginning { from: u64, to: u64 },
     #[error("reordered: the entry expected here stands in {file} line {line}")]
     Reordered { file: String, line: u64 },
     #[error("duplicate of {file} line {line}")]
@@ -84,6 +121,8 @@ pub enum Reason {
     CheckpointUnreadable,
     #[error("checkpoint of another log")]
     CheckpointOrigin,
+    #[error("the checkpoint of {size} entries that it follows is missing before it")]
+    CheckpointMissing { size: u64 },
     #[error("checkpoint beside a segment that it does not belong to")]
     CheckpointMisplaced,
 }
@@ -139,12 +178,27 @@ impl fmt::Display for Verdict {
                     "tail unproven: {} of {} entries are covered by a signed checkpoint",
                     s.proven, s.entries
                 )?;
+                if let Some(stretch) = &s.unproven {
+                    let Stretch { from, to, since, until } = stretch;
+                    writeln!(f, "unproven: entries {from} to {to}, of {since} to {until}")?;
+                }
                 if s.torn {
                     writeln!(f, "the log ends in part of a line")?;
                 }
             }
         }
         let summary = self.summary();
+        if let Some(pruned) = &summary.pruned {
+            let stated = pruned.stated.rfc3339();
+            writeln!(f, "pruned: entries below {}, as signed at {stated}", pruned.below)?;
+            if pruned.left > 0 {
+                writeln!(
+                    f,
+                    "{} pruned segments are there still; the server removes them",
+                    pruned.left
+                )?;
+            }
+        }
         if let Some(last) = &summary.last {
             writeln!(f, "last checkpoint: {} at {}", last.summary(), last.time.rfc3339())?;
         }
