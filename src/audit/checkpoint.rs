@@ -36,7 +36,7 @@ pub struct Checkpoint {
     /// The checkpoint before it in this log; `None` for the first, and in logs of earlier versions.
     pub previous: Option<Link>,
     /// Entries below some number were removed: said by the statement of `pruned` alone.
-    pub pruned: Option<Pruned>,
+    pub pruned: Option<Box<Pruned>>,
 }
 
 /// Names a checkpoint, so that it can't be taken out without a trace.
@@ -99,7 +99,7 @@ impl Checkpoint {
             checkpoint.previous = Some(Link::parse(link)?);
         }
         if let Some(pruned) = optional("pruned-below ") {
-            checkpoint.pruned = Some(Pruned::parse(pruned)?);
+            checkpoint.pruned = Some(Box::new(Pruned::parse(pruned)?));
         }
         // Capital digits and times beyond the clock would be second texts of one checkpoint.
         text.starts_with(&checkpoint.to_string()).then_some(checkpoint)

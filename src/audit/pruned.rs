@@ -59,7 +59,7 @@ pub(super) fn claimed(dir: &Path) -> io::Result<Option<Pruned>> {
     let Some(note) = read(dir)? else { return Ok(None) };
     let text = Unverified::parse(&note).ok().and_then(|n| Checkpoint::parse(n.claimed_text()));
     match text.and_then(|checkpoint| checkpoint.pruned) {
-        Some(pruned) => Ok(Some(pruned)),
+        Some(pruned) => Ok(Some(*pruned)),
         None => Err(io::Error::new(io::ErrorKind::InvalidData, "it says nothing of pruning")),
     }
 }

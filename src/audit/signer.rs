@@ -65,7 +65,7 @@ pub(super) fn run(jobs: &Receiver<Job>, done: &Sender<Done>, wake: &Sender<()>) 
     for mut job in jobs {
         let note = match job.below.map(|below| pruned::prepare(&job.dir, below)).transpose() {
             Ok(pruned) => {
-                job.checkpoint.pruned = pruned;
+                job.checkpoint.pruned = pruned.map(Box::new);
                 sign(&runtime, &job)
             }
             Err(reason) => Err(reason),

@@ -128,6 +128,9 @@ async fn old_segments_go_and_the_rest_verifies_proves_and_goes_on() {
     assert_eq!(verdict(whole.path()).exit_code(), 0, "an old copy verifies by itself");
 }
 
+/// What is done to a log, and what is told.
+type Harm<'a> = (&'static str, &'a dyn Fn(&Path), &'static str);
+
 #[tokio::test]
 async fn a_pruned_log_without_its_statement_or_with_another_one_is_tampered_with() {
     let (log, audit, _key) = log(AGE).await;
@@ -140,7 +143,7 @@ async fn a_pruned_log_without_its_statement_or_with_another_one_is_tampered_with
     drop(audit);
     assert_eq!(verdict(log.path()).exit_code(), 0);
 
-    let harms: [(&str, &dyn Fn(&Path), &str); 4] = [
+    let harms: [Harm<'_>; 4] = [
         (
             "no statement",
             &|dir| fs::remove_file(dir.join(pruned::STATEMENT)).unwrap(),
