@@ -10,6 +10,7 @@
 //! * `worker`: syncs, tree, rotation, watch, repair, on the audit thread; `signer`: the HSM's part
 //! * `recover`: taking the log up at start; `frontier`: what makes that fast; `lines`: reading
 //! * `retention`: how long entries are kept; `pruned`: what is said before they go
+//! * `floors`, `compare`: which changes of the store have their entries
 //! * `tree`: RFC 6962; `checkpoint`, `note`, `keys`: what is signed, how, and by whom
 //! * `verify`: the offline check; `prove`: proofs to hand out; `query`, `scan`,
 //!   `follow`: looking for entries
@@ -17,7 +18,9 @@
 //! The format stands in `docs/FORMAT.md`.
 
 mod checkpoint;
+mod compare;
 mod entry;
+mod floors;
 pub mod follow;
 mod frontier;
 #[cfg(any(test, fuzzing))]
@@ -57,7 +60,9 @@ use crate::random::Random;
 use crate::telemetry::AuditMetrics;
 
 pub use checkpoint::{Checkpoint, Facts, Link};
-pub use entry::{Decision, Draft, Kind, Outcome, Who};
+pub use compare::{Ahead, Unsettled};
+pub use entry::{Decision, Draft, Kind, Outcome, Recovered, Who};
+use floors::Floors;
 pub use keys::{KeysError, PublicKeys, fingerprint};
 use log::{Generation, Log};
 pub use permit::{Permit, Recorded};
@@ -144,6 +149,8 @@ pub const PUBLIC_KEYS: &str = "audit.pub";
 pub struct Audit {
     shared: Arc<Shared>,
     worker: Mutex<Option<JoinHandle<()>>>,
+    /// Where this process took it up.
+    unsettled: Option<Unsettled>,
     /// Holds the directory against a second process.
     _lock: File,
 }
@@ -185,6 +192,7 @@ impl Audit {
             sync_waiters: Mutex::default(),
             checkpoint_waiters: Mutex::default(),
             signer: Mutex::new(None),
+            floors: Arc::new(Floors::new(taken.recorded)),
             wanted: Mutex::default(),
             sync_started: AtomicU64::new(0),
             progress: Mutex::new(progress),
@@ -193,7 +201,13 @@ impl Audit {
         });
         let worker = worker::spawn(&shared, start, woken)
             .map_err(|e| io_error("start the thread for", &shared.config.dir, e))?;
-        let audit = Arc::new(Self { shared, worker: Mutex::new(Some(worker)), _lock: lock });
+        let unsettled = taken.recorded.map(|recorded| Unsettled {
+            recorded,
+            dir: shared.config.dir.clone(),
+            from: taken.unsettled_from,
+        });
+        let worker = Mutex::new(Some(worker));
+        let audit = Arc::new(Self { shared, worker, unsettled, _lock: lock });
         for finding in taken.findings {
             tracing::warn!(finding, "the audit log was not closed in order");
             audit.append_own(Kind::Recovery, &finding)?;
@@ -241,6 +255,31 @@ impl Audit {
         *self.shared.signer.lock() = Some(Arc::new(signer));
         self.shared.wake();
         Ok(())
+    }
+
+    /// What is to be compared with the store before anything is changed; `None` if that was done, or
+    /// if the log does not say from where on.
+    pub fn unsettled(&self) -> Option<Unsettled> {
+        self.unsettled.clone().filter(|_| !self.shared.floors.is_settled())
+    }
+
+    /// The log was compared with the store, and what was missing in it was added.
+    pub fn settle(&self) {
+        self.shared.floors.settle();
+    }
+
+    /// An entry for a change that has none.
+    pub fn recover(&self, recovered: &Recovered<'_>) -> Result<(), Unavailable> {
+        self.append(entry::encode_recovered(recovered)).map(|_| ())
+    }
+
+    /// A `recovery` entry; `text` is the program's own.
+    pub fn tell(&self, text: &str) -> Result<(), Unavailable> {
+        self.append(entry::encode_own(Kind::Recovery, &entry::Detail(text))).map(|_| ())
+    }
+
+    fn floors(&self) -> &Arc<Floors> {
+        &self.shared.floors
     }
 
     /// Keeps entries from retention: none at or above the number that `wanted` gives is removed. For

@@ -37,7 +37,7 @@ pub use bootstrap::{initialise, open_keyring};
 pub use directory::Child;
 pub use error::BarrierError;
 pub use kinds::Kind;
-pub use note::{Change, Changes, Note};
+pub use note::{Author, Change, Changes, Note};
 pub use record::{Entry, Record};
 pub use unit::Unit;
 

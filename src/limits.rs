@@ -18,6 +18,10 @@ pub const TAIL_EVENTS_MAX: usize = 1_024;
 pub const TAIL_KEPT_EVENTS_MAX: usize = 1_024;
 /// Keys and notes of those events together, bytes.
 pub const TAIL_KEPT_BYTES_MAX: usize = 1 << 20;
+/// Changes from before a start that readers can still have, until the first change after it.
+pub const TAIL_PAST_EVENTS_MAX: usize = 10_000;
+/// Their size, bytes.
+pub const TAIL_PAST_BYTES_MAX: usize = 8 << 20;
 /// Commits that wait for the embedded store's commit thread; one more is told to retry.
 pub const COMMIT_QUEUE_MAX: usize = 1_024;
 /// Commits that share one sync.

@@ -2,7 +2,7 @@
 //! HTTP nor TOML nor any HSM or store engine; everything comes in through ports.
 //!
 //! * `turn`: the door-guard, the only way to an answer; `verify`: from a token to a lease
-//! * `lifecycle`: initialise, open, seal; `opened`: what exists only while open
+//! * `lifecycle`: initialise, open, seal; `reconciling`: log and store compared at a start; `opened`: what exists only while open
 //! * `kv`, `kv1`, `cubbyhole`, `listing`: secrets and their names
 //! * `approle`, `userpass`, `renewals`, `entities`: who logs in, and whether he still may
 //! * `tokens`, `token_roles`, `wrapping`, `cutting`, `leases`, `lease_listing`: leases
@@ -28,6 +28,7 @@ mod observing;
 mod opened;
 mod policies;
 mod quotas;
+mod reconciling;
 mod records;
 mod renewals;
 mod system;
@@ -198,6 +199,7 @@ impl Vault {
             time: self.now(),
             request_id: caller.request_id.clone(),
             actor: caller.client.map(|c| c.to_string()).unwrap_or_default(),
+            by: caller.author.get().cloned().unwrap_or_default(),
         }
     }
 

@@ -279,6 +279,7 @@ async fn prepare_dev(
         trace_id: String::new(),
         wrap_ttl: None,
         received: vault.clock().boot(),
+        author: std::sync::OnceLock::new(),
     };
     let failed = |e: VaultError| AppError::new(format!("dev could not prepare the vault: {e}"));
     let unaudited = |e: crate::audit::Unavailable| AppError::new(e.to_string());

@@ -33,6 +33,9 @@ pub struct Checkpoint {
     pub root: [u8; 32],
     pub time: Timestamp,
     pub facts: Facts,
+    /// Every change of the store up to this revision has its entry among these; `None` in logs of
+    /// earlier versions.
+    pub recorded: Option<u64>,
     /// The checkpoint before it in this log; `None` for the first, and in logs of earlier versions.
     pub previous: Option<Link>,
     /// Entries below some number were removed: said by the statement of `pruned` alone.
@@ -61,6 +64,9 @@ impl fmt::Display for Checkpoint {
         writeln!(f, "store-revision {}", self.facts.store_revision)?;
         writeln!(f, "journal-head {}", hex::encode(self.facts.journal_head))?;
         writeln!(f, "ring-epoch {}", self.facts.ring_epoch)?;
+        if let Some(recorded) = self.recorded {
+            writeln!(f, "recorded-revision {recorded}")?;
+        }
         if let Some(link) = &self.previous {
             writeln!(f, "previous {} {}", link.size, hex::encode(link.digest))?;
         }
@@ -88,13 +94,17 @@ impl Checkpoint {
         let journal_head = hex::decode(extension("journal-head")?).ok()?.try_into().ok()?;
         let ring_epoch = decimal(extension("ring-epoch")?)?;
         let facts = Facts { incarnation, store_revision, journal_head, ring_epoch };
-        let mut checkpoint = Self { origin, size, root, time, facts, previous: None, pruned: None };
+        let mut checkpoint =
+            Self { origin, size, root, time, facts, recorded: None, previous: None, pruned: None };
         let mut lines = lines.peekable();
         let mut optional = |name: &str| {
             let line = lines.peek()?.strip_prefix(name)?;
             lines.next();
             Some(line)
         };
+        if let Some(recorded) = optional("recorded-revision ") {
+            checkpoint.recorded = Some(decimal(recorded)?);
+        }
         if let Some(link) = optional("previous ") {
             checkpoint.previous = Some(Link::parse(link)?);
         }
@@ -149,6 +159,7 @@ mod tests {
                 journal_head: [2; 32],
                 ring_epoch: 3,
             },
+            recorded: None,
             previous: None,
             pruned: None,
         }
@@ -169,10 +180,16 @@ mod tests {
 
     #[test]
     fn the_checkpoint_before_is_named_by_the_digest_of_its_text() {
-        let next = Checkpoint { previous: Some(checkpoint().link()), ..checkpoint() };
+        let previous = Some(checkpoint().link());
+        let next = Checkpoint { previous, recorded: Some(87), ..checkpoint() };
         let text = next.to_string();
         let digest = "aac61a00bbb51d41c4b8f3a1a9e47e341fa242951c9ac3a0527bf3af2a5e652d";
-        assert!(text.ends_with(&format!("ring-epoch 3\nprevious 1234 {digest}\n")), "{text}");
+        assert!(
+            text.ends_with(&format!(
+                "ring-epoch 3\nrecorded-revision 87\nprevious 1234 {digest}\n"
+            )),
+            "{text}"
+        );
         assert_eq!(Checkpoint::parse(&text), Some(next));
         assert_eq!(Checkpoint::parse(&text.replacen("previous 1234", "previous 01234", 1)), None);
     }

@@ -133,6 +133,25 @@ impl Outcome {
     }
 }
 
+/// A change that a crash left without an entry, as the note tells of it that was sealed with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Recovered<'a> {
+    pub request_id: &'a str,
+    pub operation: &'a str,
+    pub path: &'a str,
+    pub mount: &'a str,
+    pub entity: &'a str,
+    pub accessor: &'a str,
+    pub role: &'a str,
+    pub display: &'a str,
+    /// The client's address; empty if there was none.
+    pub client: &'a str,
+    /// The store's revision that the change has.
+    pub revision: u64,
+    /// What kind of change it was, of what, and when.
+    pub detail: &'a str,
+}
+
 /// A text that the log adds to its own entries; always made by the program from numbers, digests,
 /// file names and the system's errors.
 pub(super) struct Detail<'a>(pub &'a str);
@@ -199,6 +218,28 @@ pub(super) fn encode_own(kind: Kind, detail: &Detail<'_>) -> Vec<u8> {
     let mut o = Object::continued(&mut out);
     o.text("type", kind.text(), AUDIT_CODE_BYTES_MAX);
     o.text("detail", detail.0, AUDIT_PATH_BYTES_MAX);
+    out
+}
+
+/// An entry for a change whose own was lost: no decision, status or duration, which nobody knows.
+pub(super) fn encode_recovered(recovered: &Recovered<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut o = Object::continued(&mut out);
+    o.text("type", Kind::Recovered.text(), AUDIT_CODE_BYTES_MAX);
+    o.text("detail", recovered.detail, AUDIT_TEXT_BYTES_MAX);
+    optional(&mut o, "request_id", recovered.request_id);
+    name(&mut o, "operation", recovered.operation);
+    if !recovered.path.is_empty() {
+        o.text("path", recovered.path, AUDIT_PATH_BYTES_MAX);
+    }
+    optional(&mut o, "mount", recovered.mount);
+    optional(&mut o, "entity", recovered.entity);
+    optional(&mut o, "accessor", recovered.accessor);
+    optional(&mut o, "role", recovered.role);
+    optional(&mut o, "display", recovered.display);
+    name(&mut o, "client", recovered.client);
+    o.text("code", "recovered", AUDIT_CODE_BYTES_MAX);
+    o.number("revision", recovered.revision);
     out
 }
 

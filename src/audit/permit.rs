@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::entry::{Draft, Outcome, Who, encode_outcome, encode_request, encode_who};
+use super::floors::Floor;
 use super::log::Generation;
 use super::{Audit, Unavailable};
 use crate::clock::BootTime;
@@ -17,6 +18,8 @@ pub struct Permit {
     who_at: usize,
     version: Option<u64>,
     started: BootTime,
+    /// Until it is recorded.
+    floor: Option<Floor>,
 }
 
 impl Permit {
@@ -25,7 +28,20 @@ impl Permit {
         encode_request(&mut body, draft);
         let who_at = body.len();
         encode_who(&mut body, &draft.who);
-        Self { audit, body: Some(body), who_at, version: draft.version, started: draft.started }
+        Self {
+            audit,
+            body: Some(body),
+            who_at,
+            version: draft.version,
+            started: draft.started,
+            floor: None,
+        }
+    }
+
+    /// The act may change the store, whose revision is `revision` now: a start after a crash looks for
+    /// changes without an entry from there on.
+    pub fn may_change(&mut self, revision: u64) {
+        self.floor = Some(self.audit.floors().enter(revision));
     }
 
     /// Names the caller once he is known (a login knows him only after the act).

@@ -47,6 +47,7 @@ pub struct Entry<'a> {
     #[serde(borrow)]
     pub path: Text<'a>,
     pub version: Option<u64>,
+    pub revision: Option<u64>,
     #[serde(borrow)]
     pub decision: Text<'a>,
     #[serde(borrow)]

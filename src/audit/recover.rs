@@ -29,6 +29,10 @@ pub(super) struct Taken {
     pub checkpointed: u64,
     /// The last checkpoint (not verified).
     pub previous: Option<Link>,
+    /// What the last checkpoint says of the store's revision, and the entry from which on entries may
+    /// be about later changes.
+    pub recorded: Option<u64>,
+    pub unsettled_from: u64,
     /// Entries below this number were pruned; their files may be there still.
     pub below: u64,
 }
@@ -106,10 +110,22 @@ pub(super) fn take_up(dir: &Path) -> Result<Taken, AuditError> {
     taken.findings = findings;
     taken.checkpointed = checkpointed;
     taken.below = below;
-    taken.previous = match checkpoints.last() {
-        Some(last) => Some(last.link()),
-        None => last_checkpoint(dir, last)?,
+    let newest = match checkpoints.last() {
+        Some(newest) => Some(newest.clone()),
+        None => last_checkpoint(dir, last, |_| true)?,
     };
+    if let Some(newest) = newest {
+        taken.previous = Some(newest.link());
+        taken.recorded = newest.recorded;
+        let recorded = newest.recorded.unwrap_or(0);
+        // Made when the store had no later change: what was recorded before is about earlier ones.
+        let is_before = |c: &Checkpoint| c.facts.store_revision <= recorded;
+        let before = match checkpoints.iter().rev().find(|c| is_before(c)) {
+            Some(before) => Some(before.clone()),
+            None => last_checkpoint(dir, last, is_before)?,
+        };
+        taken.unsettled_from = before.map_or(0, |before| before.size);
+    }
     Ok(taken)
 }
 
@@ -175,6 +191,8 @@ impl Walk {
             findings: Vec::new(),
             checkpointed: 0,
             previous: None,
+            recorded: None,
+            unsettled_from: 0,
             below: 0,
         }
     }
@@ -217,13 +235,17 @@ fn read_checkpoints(dir: &Path, first_seq: u64) -> Result<Vec<Checkpoint>, Audit
     Ok(found)
 }
 
-/// The last checkpoint beside a segment before `first_seq`.
-fn last_checkpoint(dir: &Path, first_seq: u64) -> Result<Option<Link>, AuditError> {
+/// The last checkpoint beside a segment before `first_seq` that is as wanted.
+fn last_checkpoint(
+    dir: &Path,
+    first_seq: u64,
+    wanted: impl Fn(&Checkpoint) -> bool,
+) -> Result<Option<Checkpoint>, AuditError> {
     let files =
         segment::list_suffix(dir, Suffix::Checkpoints).map_err(|e| io_error("list", dir, e))?;
     for first in files.into_iter().rev().filter(|first| *first < first_seq) {
-        if let Some(last) = read_checkpoints(dir, first)?.last() {
-            return Ok(Some(last.link()));
+        if let Some(found) = read_checkpoints(dir, first)?.into_iter().rev().find(&wanted) {
+            return Ok(Some(found));
         }
     }
     Ok(None)

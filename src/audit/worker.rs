@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use super::checkpoint::{Checkpoint, Link};
 use super::entry::{Detail, Kind, encode_own};
+use super::floors::Floors;
 use super::lines::{Line, Lines, time_of};
 use super::log::{Generation, Head, Log, Segment, Writer};
 use super::retention::{self, Closed};
@@ -45,6 +46,7 @@ pub(super) struct Shared {
     pub sync_waiters: Mutex<Vec<(Generation, Waiter<Unavailable>)>>,
     pub checkpoint_waiters: Mutex<Vec<Waiter<String>>>,
     pub signer: Mutex<Option<Arc<Signer>>>,
+    pub floors: Arc<Floors>,
     /// What must not be pruned yet: see `Audit::keep_from`.
     pub wanted: Mutex<Vec<Wanted>>,
     /// Boot time at which the running sync began, nanoseconds; 0 while none runs.
@@ -97,6 +99,8 @@ pub(super) struct Worker {
     last_watch: BootTime,
     /// Head at the last sync.
     synced: u64,
+    /// Changes up to this revision have their entries among those that were taken into the tree.
+    recorded: Option<u64>,
     /// The last checkpoint that was kept.
     previous: Option<Link>,
     /// Entries below were pruned.
@@ -123,6 +127,7 @@ impl Worker {
             last_checkpoint: now,
             last_watch: now,
             synced,
+            recorded: None,
             previous,
             below,
             last_prune: None,
@@ -154,11 +159,23 @@ impl Worker {
         let wanted = std::mem::take(&mut *self.shared.checkpoint_waiters.lock());
         self.watch();
         self.repair();
+        self.mark();
         self.sync();
         self.rotate();
         self.keep_checkpoints();
         self.ask_for_checkpoint(wanted);
         self.ask_to_prune();
+    }
+
+    /// Before entries are taken in: who is recorded by now has written his.
+    fn mark(&mut self) {
+        let signer = self.shared.signer.lock().clone();
+        // While the log is down, entries wait in memory.
+        if let Some(signer) = signer
+            && self.shared.log.down().is_none()
+        {
+            self.recorded = self.shared.floors.mark((signer.facts)().store_revision);
+        }
     }
 
     /// One fdatasync for everyone who waits, and for whatever was written since the last one.
@@ -364,6 +381,7 @@ impl Worker {
             root: self.tree.root(),
             time: self.shared.clock.now(),
             facts: (signer.facts)(),
+            recorded: self.recorded,
             previous: self.previous,
             pruned: None,
         };

@@ -121,7 +121,8 @@ impl Barrier {
         self.publish(Change::Commit { revision, note });
     }
 
-    async fn open_note(&self, note: Bytes) -> Result<Option<Note>, BarrierError> {
+    /// What a change was, from its sealed note.
+    pub async fn open_note(&self, note: Bytes) -> Result<Option<Note>, BarrierError> {
         if note.is_empty() {
             return Ok(None);
         }

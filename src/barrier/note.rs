@@ -18,13 +18,35 @@ pub struct Note {
     pub subject: String,
     pub time: Timestamp,
     pub request_id: String,
-    /// Who did it, as the audit names him.
+    /// The client's address, or the job's name.
     pub actor: String,
+    /// Who asked for what, as the audit names it.
+    pub by: Author,
+}
+
+/// Who asked for a change: with it an entry of the audit log can be made up for. Empty where nobody
+/// did, and in notes of earlier versions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Author {
+    pub operation: String,
+    pub path: String,
+    pub mount: String,
+    pub entity: String,
+    pub accessor: String,
+    pub role: String,
+    pub display: String,
 }
 
 impl Record for Note {
     const KIND: Kind = kinds::NOTE;
-    const SCHEMA: u8 = 1;
+    const SCHEMA: u8 = 2;
+
+    fn upgrade(schema: u8, bytes: &[u8]) -> Option<Self> {
+        type Schema1 = (String, String, Timestamp, String, String);
+        let old: Schema1 = (schema == 1).then(|| postcard::from_bytes(bytes).ok())??;
+        let (kind, subject, time, request_id, actor) = old;
+        Some(Self { kind, subject, time, request_id, actor, by: Author::default() })
+    }
 }
 
 /// One step of what residents follow.
@@ -50,5 +72,19 @@ impl Changes {
             Err(broadcast::error::RecvError::Lagged(_)) => Some(Change::Resync),
             Err(broadcast::error::RecvError::Closed) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_from_before_notes_had_authors_is_still_read() {
+        let old = postcard::to_stdvec(&("kv.put", "secret/a", Timestamp(5), "r-1", "192.0.2.7"));
+        let now = Note::upgrade(1, &old.unwrap()).unwrap();
+        assert_eq!((now.kind.as_str(), now.actor.as_str()), ("kv.put", "192.0.2.7"));
+        assert_eq!(now.by, Author::default());
+        assert!(Note::upgrade(3, &[]).is_none());
     }
 }

@@ -113,5 +113,6 @@ fn note(subject: &str) -> Note {
         time: Timestamp(5),
         request_id: "r-1".into(),
         actor: "someone".into(),
+        by: crate::barrier::Author::default(),
     }
 }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::Body as HttpBody;
@@ -203,5 +203,6 @@ fn caller(vault: &Vault, headers: &HeaderMap, peer: &Peer) -> Caller {
         trace_id: trace_id(headers),
         wrap_ttl: None,
         received: vault.clock().boot(),
+        author: OnceLock::new(),
     }
 }

@@ -220,9 +220,9 @@ impl Embedded {
         index_path: PathBuf,
         lock: std::fs::File,
     ) -> Result<Opened, OpenError> {
-        let Recovered { journal, index, overlay, recent, report } = recovered;
+        let Recovered { journal, index, overlay, recent, past, report } = recovered;
         let shared = Arc::new(Shared {
-            tails: Tails::new(Revision(overlay.published().seq)),
+            tails: Tails::after(past, Revision(overlay.published().seq)),
             overlay: RwLock::new(overlay),
             gate: RwLock::new(Some(index.clone())),
             catalog: journal.catalog(),

@@ -7,7 +7,10 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use super::{ChangedKey, Commit, Delete, Event, Revision, Tail};
-use crate::limits::{TAIL_EVENTS_MAX, TAIL_KEPT_BYTES_MAX, TAIL_KEPT_EVENTS_MAX};
+use crate::limits::{
+    TAIL_EVENTS_MAX, TAIL_KEPT_BYTES_MAX, TAIL_KEPT_EVENTS_MAX, TAIL_PAST_BYTES_MAX,
+    TAIL_PAST_EVENTS_MAX,
+};
 
 /// The readers of one store, and the recent events for readers to come.
 #[derive(Debug)]
@@ -23,14 +26,41 @@ struct Inner {
     readers: Vec<mpsc::Sender<Event>>,
 }
 
+/// The changes before a start, the newest of them, gathered while a journal is read.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    events: VecDeque<Event>,
+    bytes: usize,
+}
+
+impl Past {
+    pub(super) fn push(&mut self, revision: Revision, commit: &Commit) {
+        let event =
+            Event::Change { revision, keys: changed_keys(commit), note: commit.note.clone() };
+        self.bytes += weight(&event);
+        self.events.push_back(event);
+        while self.events.len() > TAIL_PAST_EVENTS_MAX || self.bytes > TAIL_PAST_BYTES_MAX {
+            let Some(oldest) = self.events.pop_front() else { break };
+            self.bytes -= weight(&oldest);
+        }
+    }
+}
+
 impl Tails {
     /// `last` is the revision that the store has published already.
     pub(super) fn new(last: Revision) -> Self {
+        Self::after(Past::default(), last)
+    }
+
+    /// With what a start found of the changes before it. It is kept until the next change.
+    pub(super) fn after(past: Past, last: Revision) -> Self {
+        let Past { events, bytes, .. } = past;
+        let kept_after = events.front().map_or(last, |oldest| Revision(revision(oldest).0 - 1));
         Self(Mutex::new(Inner {
-            kept_after: last,
+            kept_after,
             last,
-            kept: VecDeque::new(),
-            kept_bytes: 0,
+            kept: events,
+            kept_bytes: bytes,
             readers: Vec::new(),
         }))
     }
@@ -39,14 +69,12 @@ impl Tails {
     /// where the stream stands; if too little is kept, or `from` lies beyond the store's own
     /// revision (a store restored from a backup), a `Resync` instead.
     pub(super) fn subscribe(&self, from: Revision) -> Tail {
-        let (sender, receiver) = mpsc::channel(TAIL_EVENTS_MAX);
         let mut inner = self.0.lock();
         let missed: Vec<&Event> =
             inner.kept.iter().filter(|event| revision(event) > from).collect();
-        let behind = from < inner.kept_after
-            || from > inner.last
-            || missed.len() >= TAIL_EVENTS_MAX - RESERVED_SLOTS;
-        if behind {
+        // Room for what comes beside what is kept.
+        let (sender, receiver) = mpsc::channel(TAIL_EVENTS_MAX + missed.len());
+        if from < inner.kept_after || from > inner.last {
             let _ = sender.try_send(Event::Resync(inner.last));
         } else {
             for event in missed {
@@ -72,6 +100,9 @@ impl Tails {
             let Some(oldest) = inner.kept.pop_front() else { break };
             inner.kept_bytes -= weight(&oldest);
             inner.kept_after = self::revision(&oldest);
+        }
+        if inner.kept.capacity() > 2 * TAIL_KEPT_EVENTS_MAX {
+            inner.kept.shrink_to(TAIL_KEPT_EVENTS_MAX);
         }
     }
 

@@ -153,7 +153,12 @@ impl Vault {
             cluster_id,
             facts,
         };
+        let compared = self.reconcile(&opened.barrier, revision).await?;
         ports.audit.attach_signer(signer).map_err(|e| VaultError::Internal(e.to_string()))?;
+        if !compared && let Err(error) = ports.audit.checkpoint().await {
+            // The next one is due within a second; until then a crash is not told.
+            tracing::debug!(%error, "no audit checkpoint at the beginning");
+        }
         self.opened.store(Some(opened));
         self.set_phase(Phase::Open);
         tracing::info!("the vault is open");

@@ -200,6 +200,7 @@ impl Vault {
             time: self.now(),
             request_id: String::new(),
             actor: "tidy".into(),
+            by: crate::barrier::Author::default(),
         });
         match self.commit(opened, unit).await {
             Ok(_) => Ok(true),

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::future::Future;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -13,6 +13,7 @@ use super::opened::Opened;
 use super::{Vault, VaultError};
 use crate::access::{Acl, Operation, Request};
 use crate::audit::{Decision, Draft, Kind, Outcome, Permit, Recorded, Unavailable, Who};
+use crate::barrier::Author;
 use crate::clock::{BootTime, Clock};
 use crate::lease::{Accessor, Verified, is_wrapping};
 use crate::mounts::Mount;
@@ -41,6 +42,8 @@ pub struct Caller {
     /// The answer is to be wrapped, for so long; policies are asked about it on every path.
     pub wrap_ttl: Option<Duration>,
     pub received: BootTime,
+    /// Once a change was admitted: who asks for it, for the note that is sealed with it.
+    pub author: OnceLock<Author>,
 }
 
 impl Caller {
@@ -54,6 +57,7 @@ impl Caller {
             trace_id: self.trace_id.clone(),
             wrap_ttl: None,
             received: self.received,
+            author: OnceLock::new(),
         }
     }
 }
@@ -304,7 +308,7 @@ impl Vault {
         draft.mount = &mount;
         draft.mount_accessor = ask.mount.map_or("", |mount| &mount.accessor);
         let reserve = |draft: &Draft<'_>| -> Result<Turn, Unavailable> {
-            self.turn(draft, ask.durable || self.settings.audit_strict)
+            self.turn(caller, draft, ask.durable || self.settings.audit_strict)
         };
         let session = match who {
             Ok(session) => session,
@@ -331,8 +335,13 @@ impl Vault {
     }
 
     /// Reserves: from here on the request is to have its entry.
-    fn turn(&self, draft: &Draft<'_>, durable: bool) -> Result<Turn, Unavailable> {
-        let permit = self.ports.audit.reserve(draft)?;
+    fn turn(&self, caller: &Caller, draft: &Draft<'_>, durable: bool) -> Result<Turn, Unavailable> {
+        let mut permit = self.ports.audit.reserve(draft)?;
+        if durable {
+            permit.may_change(self.revision().map_or(0, |revision| revision.0));
+            // One request may ask for several things: the first stands for them.
+            caller.author.get_or_init(|| author(draft));
+        }
         let (metrics, clock) = (self.ports.metrics.clone(), self.ports.clock.clone());
         let mut timing = Timing { metrics, clock, last: draft.started };
         let admitted = timing.lap();
@@ -356,7 +365,7 @@ impl Vault {
         durable: bool,
     ) -> Result<Turn, Unavailable> {
         let draft = draft(caller, operation, path, kind);
-        self.turn(&draft, durable || self.settings.audit_strict)
+        self.turn(caller, &draft, durable || self.settings.audit_strict)
     }
 
     /// The way in for a login, which finds out whose it is.
@@ -370,7 +379,7 @@ impl Vault {
         let mut draft = draft(caller, "login", path, Kind::Auth);
         draft.mount = &at;
         draft.mount_accessor = &mount.accessor;
-        self.turn(&draft, true)
+        self.turn(caller, &draft, true)
     }
 
     /// The way in for work on a wrapping token for which the token itself, or the answer to be
@@ -392,7 +401,7 @@ impl Vault {
             draft.who.display = &held.row.attribution.display_name;
         }
         draft.wrapping = wrapping;
-        self.turn(&draft, true)
+        self.turn(caller, &draft, true)
     }
 
     /// Records a request that was refused before any use case: malformed, unknown route. `path` is
@@ -406,7 +415,7 @@ impl Vault {
     ) -> Answer<()> {
         let mut draft = draft(caller, operation, path, Kind::Request);
         draft.decision = Decision::Deny;
-        self.turn(&draft, false)?.close(Err(error)).await
+        self.turn(caller, &draft, false)?.close(Err(error)).await
     }
 
     /// Records a request of someone whose lease holds but whose path nobody answers; those without
@@ -414,6 +423,18 @@ impl Vault {
     pub async fn no_route(&self, caller: &Caller, ask: Ask<'_>, error: VaultError) -> Answer<()> {
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.close(pass.and(Err(error))).await
+    }
+}
+
+fn author(draft: &Draft<'_>) -> Author {
+    Author {
+        operation: draft.operation.to_owned(),
+        path: draft.path.to_owned(),
+        mount: draft.mount.to_owned(),
+        entity: draft.who.entity.to_owned(),
+        accessor: draft.who.accessor.to_owned(),
+        role: draft.who.role.to_owned(),
+        display: draft.who.display.to_owned(),
     }
 }
 

@@ -2,8 +2,12 @@
 
 mod works;
 
+use std::collections::HashSet;
+use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use serde_json::Value;
 
 use crate::harness::Server;
 use works::{Client, Leases, Mounts, Names, Policies, SecretIds, Versions, Work};
@@ -59,7 +63,33 @@ fn acknowledged_changes_survive_kill_9_under_load() {
     server.stop();
     let verdict = server.verify_audit();
     assert_eq!(verdict.code, Some(0), "after a clean stop: {verdict:?}");
+    no_change_has_two_entries(&server);
     server.restart();
     let client = Client { server: &server, root: &root, stop: &AtomicBool::new(true) };
     works.iter_mut().for_each(|work| work.check(&client, "after a clean stop"));
+}
+
+/// What the starts made up for had no entry.
+fn no_change_has_two_entries(server: &Server) {
+    let (mut recovered, mut others) = (Vec::new(), HashSet::new());
+    for entry in fs::read_dir(server.audit()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|e| e != "jsonl") {
+            continue;
+        }
+        for line in fs::read_to_string(path).unwrap().lines() {
+            let entry: Value = serde_json::from_str(line).unwrap();
+            let Some(id) = entry["request_id"].as_str() else { continue };
+            match entry["type"] == "recovered" {
+                true => recovered.push(id.to_owned()),
+                false => drop(others.insert(id.to_owned())),
+            }
+        }
+    }
+    let told = recovered.len();
+    recovered.sort();
+    recovered.dedup();
+    let twice: Vec<_> = recovered.iter().filter(|id| others.contains(*id)).collect();
+    assert!(twice.is_empty() && recovered.len() == told, "{twice:?} {told}");
+    println!("{told} changes got their entry at a start");
 }

@@ -31,6 +31,7 @@ mod openapi;
 mod operations;
 mod policy;
 mod properties;
+mod recovered;
 mod rights;
 mod sealing;
 mod synced;

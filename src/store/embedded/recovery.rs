@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::Revision;
+use super::super::tails::Past;
 use super::committer::origin;
 use super::disk::{Directory, Disk};
 use super::frame::{Frame, Hash};
@@ -24,6 +25,7 @@ pub(super) struct Recovered {
     pub index: Index,
     pub overlay: Overlay,
     pub recent: Recent,
+    pub past: Past,
     pub report: Report,
 }
 
@@ -185,12 +187,17 @@ fn replay(
     let scan_from = base.seq.min(last_segment.saturating_sub(COMMIT_IDS_KEPT as u64));
     let floor = base.seq.max(catalog.snapshot_seq());
     let mut recent = Recent::default();
+    let mut past = Past::default();
     let mut layer = Layer::default();
     let mut applied = base;
     let mut at_base: Option<Hash> = None;
     let visit = |frame: &Frame<'_>| {
         let seq = frame.header.seq;
         recent.insert(frame.id(), Revision(seq));
+        let commit = frame
+            .commit()
+            .ok_or_else(|| OpenError::Damaged(format!("seq {seq} has a malformed body")))?;
+        past.push(Revision(seq), &commit);
         if seq == base.seq {
             at_base = Some(frame.hash());
         }
@@ -200,9 +207,6 @@ fn replay(
         if seq == base.seq + 1 {
             at_base = Some(frame.header.previous);
         }
-        let commit = frame
-            .commit()
-            .ok_or_else(|| OpenError::Damaged(format!("seq {seq} has a malformed body")))?;
         layer.apply(&commit, Revision(seq));
         report.replayed_frames += 1;
         if layer.bytes() >= options.overlay_bytes {
@@ -226,5 +230,5 @@ fn replay(
     }
     report.torn_bytes = recovered.torn_bytes;
     let overlay = Overlay::new(applied, journal.head(), layer);
-    Ok(Replay::Done(Box::new(Recovered { journal, index, overlay, recent, report })))
+    Ok(Replay::Done(Box::new(Recovered { journal, index, overlay, recent, past, report })))
 }
