@@ -9,7 +9,7 @@
 //! * `builtin`: the texts of the policies that exist without being written
 //! * `capability`: capabilities as a set, operations
 //! * `explain`: a decision in words
-//! * `hcl`: HCL 1 and JSON as a tree
+//! * `hcl`: HCL 1 and JSON as a tree, for every document that is written in it
 //! * `name`: canonical policy names, reserved ones
 //! * `parameters`: allowed, denied and required request parameters
 //! * `policy`: one parsed policy document
@@ -22,7 +22,7 @@ mod capability;
 mod explain;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
-mod hcl;
+pub mod hcl;
 mod name;
 mod parameters;
 mod policy;

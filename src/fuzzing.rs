@@ -24,6 +24,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("kv", crate::engines::kv::fuzzing::life),
     ("lease", crate::jwt::fuzzing::lease),
     ("merge_patch", crate::engines::kv::fuzzing::merge),
+    ("password_policy", crate::passwords::fuzzing::policy),
     ("path", crate::mounts::fuzzing::path),
     ("policy", crate::access::fuzzing::policy),
     ("record", crate::keyring::fuzzing::record),

@@ -6,8 +6,8 @@
 //! * `request`: caller, verb, path, fields; `reply`: envelope and status map; `index`: which state
 //!   an answer stands on
 //! * one file a resource: `kv`, `kv1`, `cubbyhole`, `token`, `token_role`, `approle`, `userpass`,
-//!   `identity`, `lease`, `policy`, `mount`, `wrapping`, `quota`, `system`, `tools`, `observing`,
-//!   `operations`
+//!   `identity`, `lease`, `policy`, `password_policy`, `mount`, `wrapping`, `quota`, `system`, `tools`,
+//!   `observing`, `operations`
 //! * `parameters`: fields that login methods share; `cors`: browsers; `help`: what a path can do
 //! * `spec`: what each path and verb is for; `openapi`: the document made of it
 
@@ -30,6 +30,7 @@ mod observing;
 mod openapi;
 mod operations;
 mod parameters;
+mod password_policy;
 mod policy;
 mod quota;
 mod reply;

@@ -29,6 +29,7 @@ pub mod identity;
 pub mod jwt;
 pub mod lease;
 pub mod mounts;
+pub mod passwords;
 pub mod quota;
 
 // Use cases.

@@ -80,6 +80,19 @@ pub const LEASE_BYTES_MAX: usize = 8 << 10;
 pub const POLICIES_MAX: usize = 64;
 /// One policy document, bytes.
 pub const POLICY_BYTES_MAX: usize = 128 << 10;
+/// One document with the rules of generated passwords, bytes (so its alphabet has fewer characters).
+pub const PASSWORD_POLICY_BYTES_MAX: usize = 16 << 10;
+/// Rules in it.
+pub const PASSWORD_RULES_MAX: usize = 32;
+/// Characters of a generated password.
+pub const PASSWORD_GENERATED_MIN: usize = 4;
+pub const PASSWORD_GENERATED_MAX: usize = 100;
+/// Passwords that are generated, and rules that are tried out, at the same time.
+pub const PASSWORD_GENERATORS_MAX: usize = 4;
+/// Candidates that are drawn for one password that fits its rules …
+pub const PASSWORD_CANDIDATES_MAX: usize = 100_000;
+/// … of which so many must fit before such rules are accepted: then one that fits is always found.
+pub const PASSWORD_FITS_MIN: usize = 20;
 /// A name of a policy, role, mount or user, bytes.
 pub const NAME_BYTES_MAX: usize = 512;
 /// A user's name in its canonical form, bytes.

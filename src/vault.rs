@@ -6,7 +6,7 @@
 //! * `kv`, `kv1`, `cubbyhole`, `listing`: secrets and their names
 //! * `approle`, `userpass`, `renewals`, `entities`: who logs in, and whether he still may
 //! * `tokens`, `token_roles`, `wrapping`, `cutting`, `leases`, `lease_listing`: leases
-//! * `policies`, `explaining`, `mounting`, `system`, `system_config`, `quotas`, `observing`: the rest
+//! * `policies`, `explaining`, `password_policies`, `mounting`, `system`, `system_config`, `quotas`, `observing`: the rest
 //! * `jobs`: work without a caller; `tidying`: dropping what has ended
 //! * `records`: which types are sealed where
 
@@ -26,6 +26,7 @@ mod listing;
 mod mounting;
 mod observing;
 mod opened;
+mod password_policies;
 mod policies;
 mod quotas;
 mod reconciling;
@@ -72,7 +73,7 @@ pub use observing::{Entropy, KeyStatus};
 pub use opened::Opened;
 pub use policies::PolicyWrite;
 pub use quotas::Limited;
-pub use records::PolicyRecord;
+pub use records::{PasswordPolicyRecord, PolicyRecord};
 pub use system::Preflight;
 pub use system_config::{Cors, QuotaConfig, SystemConfig};
 pub use tidying::Tidy;
@@ -130,6 +131,7 @@ pub struct Vault {
     /// Opening and sealing, one at a time.
     lifecycle: tokio::sync::Mutex<()>,
     passwords: userpass::Passwords,
+    generators: password_policies::Generators,
 }
 
 impl Vault {
@@ -143,6 +145,7 @@ impl Vault {
             tidying: Mutex::default(),
             lifecycle: tokio::sync::Mutex::new(()),
             passwords: userpass::Passwords::new(),
+            generators: password_policies::Generators::new(),
         })
     }
 

@@ -17,7 +17,7 @@ use super::parameters::ParameterRules;
 use super::template::PathTemplate;
 use super::{Capabilities, PolicyName};
 use crate::clock::Timestamp;
-use crate::limits::{NAME_BYTES_MAX, PATH_BYTES_MAX, POLICY_BYTES_MAX};
+use crate::limits::{NAME_BYTES_MAX, POLICY_BYTES_MAX};
 
 /// A parsed policy; immutable.
 #[derive(Clone, Debug)]
@@ -81,20 +81,12 @@ pub enum PolicyError {
     /// Position (from 1) and what was expected there.
     #[error("failed to parse policy: At {line}:{column}: {problem}")]
     Syntax { line: usize, column: usize, problem: String },
-    /// A top-level key other than `name` and `path`.
-    #[error(
-        "failed to parse policy: 1 error occurred:\n\t* invalid key {key:?} on line {line}\n\n"
-    )]
-    UnknownKey { key: String, line: usize },
-    /// Well-formed, but not a rule. Vault says the path twice; clients may compare texts.
-    #[error("failed to parse policy: path {path:?}: path {path:?}: {problem}")]
-    Rule { path: String, problem: String },
-    #[error(
-        "failed to parse policy: path {path:?}: 1 error occurred:\n\t* invalid key {key:?} on line {line}\n\n"
-    )]
-    UnknownRuleKey { path: String, key: String, line: usize },
-    #[error("failed to parse policy: rule path is longer than {PATH_BYTES_MAX} bytes")]
-    RulePathTooLong,
+    /// Well-formed, but no policy: the position is that of the key in question.
+    #[error("failed to parse policy: At {line}:{column}: {problem}")]
+    Document { line: usize, column: usize, problem: String },
+    /// The same within the block of a path.
+    #[error("failed to parse policy: At {line}:{column}: path {path:?}: {problem}")]
+    Rule { line: usize, column: usize, path: String, problem: String },
 }
 
 impl From<hcl::SyntaxError> for PolicyError {

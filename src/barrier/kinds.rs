@@ -56,6 +56,8 @@ kinds! {
     SYSTEM_CONFIG = 38,
     QUOTA = 39,
     QUOTA_NAME = 40,
+    PASSWORD_POLICY = 41,
+    PASSWORD_POLICY_NAME = 42,
 }
 
 #[cfg(test)]

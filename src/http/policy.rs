@@ -102,7 +102,7 @@ fn moment(text: &str) -> Result<Timestamp, Stop> {
 }
 
 /// A document may come in base64. No policy is base64 by itself: that has neither quotes nor blanks.
-fn decoded(text: String) -> String {
+pub fn decoded(text: String) -> String {
     let bytes = STANDARD.decode(text.replace(['\r', '\n'], "")).ok();
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or(text)
 }

@@ -66,6 +66,22 @@ impl Record for PolicyRecord {
     }
 }
 
+/// The rules of generated passwords, as written.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PasswordPolicyRecord {
+    pub text: String,
+}
+
+impl Record for PasswordPolicyRecord {
+    const KIND: Kind = kinds::PASSWORD_POLICY;
+    const SCHEMA: u8 = 1;
+}
+
+/// Unlike those of ACL policies, names are told apart by the case of their letters, as clients know.
+pub fn password_policy_at(name: &str) -> Address {
+    Address::named(MountId::SYSTEM, name)
+}
+
 impl Record for SystemConfig {
     const KIND: Kind = kinds::SYSTEM_CONFIG;
     const SCHEMA: u8 = 1;

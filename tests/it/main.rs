@@ -29,6 +29,7 @@ mod malformed;
 mod mounts;
 mod openapi;
 mod operations;
+mod password_policy;
 mod policy;
 mod properties;
 mod recovered;

@@ -5,39 +5,43 @@ use std::time::Duration;
 
 use serde_json::Number;
 
-use super::super::hcl::{Item, Value};
+use super::super::hcl::{Item, Position, Value};
 use super::super::parameters::{self, ValuesByName};
 use super::{Capabilities, PathTemplate, PolicyError, Rule, RuleLimits};
 use crate::clock::Timestamp;
 use crate::limits::PATH_BYTES_MAX;
 
+/// What is wrong, and where.
+type Fault = (Position, String);
+
 /// Rules in the order written; only JSON has an object or a list of paths. `name` is permitted and says nothing, as in Vault.
 pub fn rules(items: Vec<Item>, is_json: bool) -> Result<Vec<Rule>, PolicyError> {
     let mut rules = Vec::new();
     for item in items {
+        let at = item.at;
         let key = item.keys.first().map(String::as_str).unwrap_or_default();
         match (key, item.keys.get(1..).unwrap_or_default(), item.value) {
             ("name", [], Value::String(_)) => {}
-            ("path", [path], Value::Object(body)) => rules.push(rule(path, item.at.line, body)?),
+            ("path", [path], Value::Object(body)) => rules.push(rule(path, at, body)?),
             // JSON: one object of paths, or a list of such.
             ("path", [], Value::Object(paths)) if is_json => paths_of(paths, &mut rules)?,
             ("path", [], Value::List(lists)) if is_json => {
                 for element in lists {
                     let Value::Object(paths) = element else {
-                        return Err(problem("path", expected("objects", &element)));
+                        let problem = format!("path: {}", expected("objects", &element));
+                        return Err(wrong(at, problem));
                     };
                     paths_of(paths, &mut rules)?;
                 }
             }
-            ("name", _, value) => return Err(problem(key, expected("a string", &value))),
+            ("name", _, value) => {
+                return Err(wrong(at, format!("name: {}", expected("a string", &value))));
+            }
             ("path", ..) => {
                 let form = "expected one quoted path and a block, as in path \"a/b\" { … }";
-                return Err(problem(key, form.into()));
+                return Err(wrong(at, form.into()));
             }
-            _ => {
-                let key = key.to_owned();
-                return Err(PolicyError::UnknownKey { key, line: item.at.line });
-            }
+            _ => return Err(wrong(at, format!("invalid key {key:?}; write path"))),
         }
     }
     Ok(rules)
@@ -47,38 +51,29 @@ fn paths_of(paths: Vec<Item>, rules: &mut Vec<Rule>) -> Result<(), PolicyError> 
     for item in paths {
         let path = item.keys.join(" ");
         match item.value {
-            Value::Object(body) => rules.push(rule(&path, item.at.line, body)?),
-            other => return Err(problem(&path, expected("an object", &other))),
+            Value::Object(body) => rules.push(rule(&path, item.at, body)?),
+            other => return Err(in_rule(&path, (item.at, expected("an object", &other)))),
         }
     }
     Ok(())
 }
 
-fn rule(written: &str, line: usize, body: Vec<Item>) -> Result<Rule, PolicyError> {
-    let fail = |text: String| problem(written, text);
+fn rule(written: &str, at: Position, body: Vec<Item>) -> Result<Rule, PolicyError> {
     if written.len() > PATH_BYTES_MAX {
-        return Err(PolicyError::RulePathTooLong);
+        let problem = format!("rule path is longer than {PATH_BYTES_MAX} bytes");
+        return Err(wrong(at, problem));
     }
-    // One slash in front is not part of the path, as in Vault.
-    let path = written.strip_prefix('/').unwrap_or(written);
-    if path.contains("+*") {
-        return Err(fail("invalid use of wildcards ('+*' is forbidden)".into()));
-    }
-    if path.chars().any(char::is_control) {
-        return Err(fail("control character in path".into()));
-    }
-    let path = PathTemplate::parse(path).ok_or_else(|| {
-        fail("failed to validate policy templating: unbalanced templating characters".into())
-    })?;
+    let path = path_of(written).map_err(|problem| in_rule(written, (at, problem)))?;
     let mut rule = Rule {
         path,
-        line,
+        line: at.line,
         capabilities: Capabilities::NONE,
         limits: RuleLimits::default(),
         expiration: None,
     };
     let mut scalars_seen: Vec<String> = Vec::new();
     for item in body {
+        let fail = |problem: String| in_rule(written, (item.at, problem));
         let [key] = item.keys.as_slice() else {
             return Err(fail(format!("key {:?} has more than one label", item.keys.join(" "))));
         };
@@ -89,17 +84,14 @@ fn rule(written: &str, line: usize, body: Vec<Item>) -> Result<Rule, PolicyError
             }
             scalars_seen.push(key.clone());
         }
-        let known = apply(&mut rule, key, &item.value).map_err(fail)?;
-        if !known {
-            let (path, key) = (written.to_owned(), key.clone());
-            return Err(PolicyError::UnknownRuleKey { path, key, line: item.at.line });
-        }
+        apply(&mut rule, key, &item).map_err(|fault| in_rule(written, fault))?;
     }
     let bounds = (rule.limits.min_wrapping_ttl, rule.limits.max_wrapping_ttl);
     if let (Some(min), Some(max)) = bounds
         && max < min
     {
-        return Err(fail("max_wrapping_ttl cannot be less than min_wrapping_ttl".into()));
+        let problem = "max_wrapping_ttl cannot be less than min_wrapping_ttl".into();
+        return Err(in_rule(written, (at, problem)));
     }
     if rule.capabilities.is_deny() {
         rule.limits = RuleLimits::default();
@@ -107,38 +99,55 @@ fn rule(written: &str, line: usize, body: Vec<Item>) -> Result<Rule, PolicyError
     Ok(rule)
 }
 
-/// Sets one key of a rule; `false` when there is no such key.
-fn apply(rule: &mut Rule, key: &str, value: &Value) -> Result<bool, String> {
-    let limits = &mut rule.limits;
+fn path_of(written: &str) -> Result<PathTemplate, String> {
+    // One slash in front is not part of the path, as in Vault.
+    let path = written.strip_prefix('/').unwrap_or(written);
+    if path.contains("+*") {
+        return Err("invalid use of wildcards ('+*' is forbidden)".into());
+    }
+    if path.chars().any(char::is_control) {
+        return Err("control character in path".into());
+    }
+    PathTemplate::parse(path).ok_or_else(|| {
+        "failed to validate policy templating: unbalanced templating characters".into()
+    })
+}
+
+/// Sets one key of a rule.
+fn apply(rule: &mut Rule, key: &str, item: &Item) -> Result<(), Fault> {
+    let (value, limits) = (&item.value, &mut rule.limits);
+    let here = |problem: String| (item.at, problem);
     match key {
         "capabilities" => {
-            for name in strings(value)? {
-                let capability = Capabilities::from_name(&name)
-                    .ok_or_else(|| format!("invalid capability {name:?}"))?;
-                rule.capabilities |= capability;
+            for name in strings(value).map_err(here)? {
+                let capability = Capabilities::from_name(&name);
+                rule.capabilities |=
+                    capability.ok_or_else(|| here(format!("invalid capability {name:?}")))?;
             }
         }
-        "policy" => rule.capabilities |= legacy_policy(&string(value)?)?,
-        "allowed_parameters" => values_by_name(value, &mut limits.parameters.allowed)?,
-        "denied_parameters" => values_by_name(value, &mut limits.parameters.denied)?,
+        "policy" => {
+            rule.capabilities |= string(value).and_then(|w| legacy_policy(&w)).map_err(here)?;
+        }
+        "allowed_parameters" => values_by_name(item, &mut limits.parameters.allowed)?,
+        "denied_parameters" => values_by_name(item, &mut limits.parameters.denied)?,
         "required_parameters" => {
-            let names = strings(value)?.into_iter().map(|n| n.to_lowercase());
+            let names = strings(value).map_err(here)?.into_iter().map(|n| n.to_lowercase());
             limits.parameters.required.extend(names);
         }
-        "min_wrapping_ttl" => limits.min_wrapping_ttl = duration(key, value)?,
-        "max_wrapping_ttl" => limits.max_wrapping_ttl = duration(key, value)?,
-        "pagination_limit" => limits.pagination_limit = count(key, value)?,
+        "min_wrapping_ttl" => limits.min_wrapping_ttl = duration(key, value).map_err(here)?,
+        "max_wrapping_ttl" => limits.max_wrapping_ttl = duration(key, value).map_err(here)?,
+        "pagination_limit" => limits.pagination_limit = count(key, value).map_err(here)?,
         "expiration" => {
             let none = matches!(value, Value::String(text) if text.is_empty());
-            rule.expiration = if none { None } else { Some(moment(value)?) };
+            rule.expiration = if none { None } else { Some(moment(value).map_err(here)?) };
         }
         "comment" => {}
         "mfa_methods" | "control_group" | "list_scan_response_keys_filter_path" => {
-            return Err(format!("{key} is not supported; remove it, or the rule"));
+            return Err(here(format!("{key} is not supported; remove it, or the rule")));
         }
-        _ => return Ok(false),
+        _ => return Err(here(format!("invalid key {key:?}"))),
     }
-    Ok(true)
+    Ok(())
 }
 
 /// The `policy = "…"` of Vault before 0.3; an empty one says nothing.
@@ -171,11 +180,16 @@ fn strings(value: &Value) -> Result<Vec<String>, String> {
     }
 }
 
-fn values_by_name(value: &Value, into: &mut ValuesByName) -> Result<(), String> {
-    let Value::Object(items) = value else { return Err(expected("an object", value)) };
+fn values_by_name(item: &Item, into: &mut ValuesByName) -> Result<(), Fault> {
+    let Value::Object(items) = &item.value else {
+        return Err((item.at, expected("an object", &item.value)));
+    };
     for item in items {
-        let Value::List(values) = &item.value else { return Err(expected("a list", &item.value)) };
-        let values = values.iter().map(json).collect::<Result<Vec<_>, _>>()?;
+        let here = |problem| (item.at, problem);
+        let Value::List(values) = &item.value else {
+            return Err(here(expected("a list", &item.value)));
+        };
+        let values = values.iter().map(json).collect::<Result<Vec<_>, _>>().map_err(here)?;
         let name = item.keys.join(" ").to_lowercase();
         // Two spellings of one name unite, as where policies merge.
         parameters::unite(into, name, values);
@@ -269,6 +283,11 @@ fn expected(what: &str, got: &Value) -> String {
     format!("expected {what}, got {}", got.kind())
 }
 
-fn problem(path: &str, problem: String) -> PolicyError {
-    PolicyError::Rule { path: path.to_owned(), problem }
+fn wrong(at: Position, problem: String) -> PolicyError {
+    PolicyError::Document { line: at.line, column: at.column, problem }
+}
+
+fn in_rule(path: &str, (at, problem): Fault) -> PolicyError {
+    let Position { line, column } = at;
+    PolicyError::Rule { line, column, path: path.to_owned(), problem }
 }

@@ -2,8 +2,8 @@
 
 use super::{Route, Verb, routes};
 use crate::http::{
-    cors, lease, mount, observing, openapi, operations, policy, quota, system, token, tools,
-    userpass, wrapping,
+    cors, lease, mount, observing, openapi, operations, password_policy, policy, quota, system,
+    token, tools, userpass, wrapping,
 };
 
 pub const TABLE: &[Route] = routes! {
@@ -35,6 +35,12 @@ pub const TABLE: &[Route] = routes! {
     lease "policies/acl/*name" {
         Read => policy::read, Write => policy::write, Delete => policy::delete,
     }
+    lease "policies/password" { List => password_policy::list }
+    lease "policies/password/:policy" {
+        Read => password_policy::read, Write => password_policy::write,
+        Delete => password_policy::delete,
+    }
+    lease "policies/password/:policy/generate" { Read => password_policy::generate }
     lease "policy" { Read => policy::legacy_list, List => policy::legacy_list }
     lease "policy/*name" {
         Read => policy::legacy_read, Write => policy::legacy_write, Delete => policy::delete,

@@ -22,6 +22,7 @@ fn p17_p50_no_list_shows_a_name_that_is_denied() {
     let kv1 = json!({"type": "kv", "options": {"version": "1"}});
     assert_eq!(server.post("sys/mounts/kv1", &root, kv1).status, 204);
     let rules = json!({"policy": "path \"x\" { capabilities = [\"read\"] }"});
+    let passwords = "length = 9 rule \"charset\" { charset = \"ab\" }";
     let mut ids = Vec::new();
     for name in ["shown", "hidden"] {
         server.role(name, json!({}));
@@ -29,6 +30,7 @@ fn p17_p50_no_list_shows_a_name_that_is_denied() {
         server.post(&format!("secret/data/{name}"), &root, json!({"data": {}})).ok();
         for (path, body) in [
             (format!("sys/policies/acl/{name}"), rules.clone()),
+            (format!("sys/policies/password/{name}"), json!({ "policy": passwords })),
             (format!("auth/token/roles/{name}"), json!({})),
             (format!("kv1/{name}"), json!({"k": "v"})),
             (format!("cubbyhole/{name}"), json!({"k": "v"})),
