@@ -3,6 +3,7 @@
 
 mod faulty;
 mod http;
+mod listed;
 mod operated;
 mod oracle;
 mod process;
@@ -20,6 +21,7 @@ use tempfile::TempDir;
 
 pub use faulty::Faulty;
 pub use http::{Response, Wire, connect, exchange};
+pub use listed::Listed;
 pub use oracle::Oracle;
 
 /// Time for a server to come up on a busy machine.

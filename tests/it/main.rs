@@ -31,6 +31,7 @@ mod openapi;
 mod operations;
 mod password_policy;
 mod policy;
+mod policy_format;
 mod properties;
 mod recovered;
 mod rights;

@@ -2,7 +2,7 @@
 //! to `bao server` and parsed by us.
 
 use serde_json::json;
-use strongroom::access::{Policy, PolicyName};
+use strongroom::access::{Policy, PolicyError, PolicyName};
 
 use super::generate::Generator;
 use super::{Differences, Side, number};
@@ -69,7 +69,8 @@ fn documents_are_accepted_and_refused_as_by_the_oracle_but_for_listed_difference
                 (differences.found("documents: accepted: ", &error), error)
             }
             (Err(error), true) => {
-                let json = text.trim_start().starts_with('{');
+                let json = text.trim_start().starts_with('{')
+                    && matches!(error, PolicyError::Syntax { .. });
                 let error = error.to_string();
                 let error = if json { error.replace(": At ", ": (in JSON) At ") } else { error };
                 (differences.found("documents: refused: ", &error), error)
