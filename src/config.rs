@@ -215,7 +215,12 @@ impl Config {
         if size > limits::CONFIG_BYTES_MAX {
             return Err(ConfigError::TooLarge { file: path.to_owned(), size });
         }
-        let text = std::fs::read_to_string(path).map_err(read)?;
+        let bytes = std::fs::read(path).map_err(read)?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
+            ConfigError::NotText { file: path.to_owned(), line }
+        })?;
         Self::parse(path, &text)
     }
 

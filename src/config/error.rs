@@ -11,6 +11,8 @@ pub enum ConfigError {
     Read { file: PathBuf, source: io::Error },
     #[error("{} has {size} bytes, which is no configuration file", file.display())]
     TooLarge { file: PathBuf, size: u64 },
+    #[error("{}: line {line} holds bytes that are no UTF-8; write it anew", file.display())]
+    NotText { file: PathBuf, line: usize },
     #[error("{}: line {line} is not TOML: {message}", file.display())]
     Syntax { file: PathBuf, line: usize, message: String },
     #[error("{}: unknown key \"{key}\" at line {line}{place}{advice}", file.display())]

@@ -34,7 +34,10 @@ impl<'a> Document<'a> {
         let table = DeTable::parse(text).map_err(|e| ConfigError::Syntax {
             file: file.to_owned(),
             line: line_at(text, e.span().map_or(0, |span| span.start)),
-            message: e.message().to_owned(),
+            message: match e.message() {
+                "duplicate key" => "it stands there twice; remove one of the two".to_owned(),
+                message => message.to_owned(),
+            },
         })?;
         let document = Self { file, text, table: table.into_inner() };
         document.refuse_unknown()?;
@@ -146,7 +149,7 @@ impl Section<'_> {
     pub(super) fn path(&self, key: &str) -> Result<Option<PathBuf>, ConfigError> {
         let Some(text) = self.text(key, "a path as a string")? else { return Ok(None) };
         if text.is_empty() || text.contains('\0') {
-            return Err(self.refuse(key, "must be a path; leave the key out to get the default"));
+            return Err(self.refuse(key, "must be a path; leave the key out if it has a default"));
         }
         let base = self.document.file.parent().unwrap_or(Path::new(""));
         let joined = base.join(text);
