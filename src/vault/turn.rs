@@ -384,14 +384,14 @@ impl Vault {
 
     /// The way in for work on a wrapping token for which the token itself, or the answer to be
     /// wrapped, is the permission.
-    pub(super) fn admit_wrapping(
+    pub(super) async fn admit_wrapping(
         &self,
         caller: &Caller,
         operation: &'static str,
         path: &str,
         wrapping: &str,
     ) -> Result<Turn, Unavailable> {
-        let held = self.known_lease(caller);
+        let held = self.known_lease(caller).await;
         let accessor = held.as_ref().map(|h| h.claims.jti.to_string()).unwrap_or_default();
         let mut draft = draft(caller, operation, path, Kind::Auth);
         if let Some(held) = &held {

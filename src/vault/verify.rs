@@ -82,10 +82,14 @@ impl Vault {
                 .is_ok()
     }
 
-    /// A caller's lease, where this process verified it lately: for the log and for names.
-    pub(super) fn known_lease(&self, caller: &Caller) -> Option<Arc<Verified>> {
+    /// A caller's lease, where this process verified it lately and nobody revoked it since: for the
+    /// log and for names. Whether it has uses left is not asked: this request may have had the last.
+    pub(super) async fn known_lease(&self, caller: &Caller) -> Option<Arc<Verified>> {
         let (token, opened) = (caller.token.as_ref()?, self.opened().ok()?);
-        opened.verified.peek(&digest_of(token.expose())).map(|(_, held)| held)
+        let (_, held) = opened.verified.peek(&digest_of(token.expose()))?;
+        let row = opened.barrier.read::<Row>(&row_at(held.claims.jti)).await.ok()??.value;
+        let is_revoked = row.revoked || opened.cutoffs.load().kills(&held.claims);
+        (!is_revoked).then_some(held)
     }
 
     async fn look_at_row(

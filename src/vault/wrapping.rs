@@ -61,15 +61,18 @@ impl Vault {
     /// and nothing that the answer would have granted (P11).
     pub async fn wrap_answer(&self, caller: &Caller, answer: ToWrap<'_>) -> Answer<Wrapping> {
         let ToWrap { path, ttl, status, body, accessor, made } = answer;
-        let prepared = self.opened().and_then(|opened| {
+        let prepared = async {
+            let opened = self.opened()?;
             let record = WrappedAnswer::new(status, body, accessor)
                 .map_err(|e| VaultError::Invalid(e.to_string()))?;
-            let granted = self.wrapping_grant(&opened, caller, path, ttl)?;
+            let granted = self.wrapping_grant(&opened, caller, path, ttl).await?;
             Ok((opened, record, granted))
-        });
+        };
+        let prepared = prepared.await;
         let wrapping = prepared.as_ref().ok().map(|(_, _, g)| g.row.accessor.to_string());
         let about = wrapping.as_deref().unwrap_or_default();
-        let turn = match self.admit_wrapping(caller, "wrap", path.trim_end_matches('/'), about) {
+        let path = path.trim_end_matches('/');
+        let turn = match self.admit_wrapping(caller, "wrap", path, about).await {
             Ok(turn) => turn,
             Err(unavailable) => {
                 self.take_back(caller, made).await;
@@ -90,6 +93,19 @@ impl Vault {
             done
         })
         .await
+    }
+
+    /// Whether the caller may have an answer wrapped that everybody gets: keeping it costs a signature
+    /// and room, so he holds a lease that stands, and uses it. A wrapping token is good for one
+    /// thing, which is not this.
+    ///
+    /// # Errors
+    /// As for every request of a caller without a lease.
+    pub async fn may_wrap_public(&self, caller: &Caller) -> Result<(), VaultError> {
+        match self.identify(caller).await?.is_wrapping() {
+            true => Err(VaultError::Unauthenticated),
+            false => Ok(()),
+        }
     }
 
     /// `sys/wrapping/wrap`: whether the caller may have wrapped what he sends.
@@ -160,7 +176,7 @@ impl Vault {
                 let (row, answer) = self.unspent(&opened, accessor).await?;
                 let about = &row.value.attribution;
                 let ttl = caller.wrap_ttl.unwrap_or(about.creation_ttl).min(about.creation_ttl);
-                let granted = self.wrapping_grant(&opened, caller, &about.path, ttl)?;
+                let granted = self.wrapping_grant(&opened, caller, &about.path, ttl).await?;
                 let mut unit = opened.barrier.unit();
                 spend(&mut unit, accessor, &row, &answer).await?;
                 match self.issue_wrapping(&opened, caller, granted, answer.value, unit).await {
@@ -188,7 +204,7 @@ impl Vault {
         let found = self.look_up(caller, &presented).await;
         let accessor = found.as_ref().ok().map(|row| row.accessor.to_string());
         let about = accessor.as_deref().unwrap_or_default();
-        self.admit_wrapping(caller, "read", path, about)?.close(found).await
+        self.admit_wrapping(caller, "read", path, about).await?.close(found).await
     }
 
     async fn look_up(&self, caller: &Caller, of: &Presented<'_>) -> Result<Row, VaultError> {
@@ -250,7 +266,7 @@ impl Vault {
         Ok((row, answer.ok_or_else(not_valid)?))
     }
 
-    fn wrapping_grant(
+    async fn wrapping_grant(
         &self,
         opened: &Opened,
         caller: &Caller,
@@ -258,7 +274,7 @@ impl Vault {
         ttl: Duration,
     ) -> Result<Granted, VaultError> {
         let mount = opened.builtin(EngineKind::Token).ok_or(VaultError::Integrity)?;
-        let held = self.known_lease(caller);
+        let held = self.known_lease(caller).await;
         let request = GrantRequest {
             id: self.ports.random.array(),
             kid: opened.kid.clone(),

@@ -279,10 +279,84 @@ fn policies_bound_the_life_of_wrapping_tokens_on_every_path() {
     let twice = [("X-Vault-Wrap-TTL", "60"), ("X-Vault-Wrap-TTL", "0")];
     let answer = server.request("GET", "secret/data/w", Some(&root), &twice, None);
     assert_eq!(answer.status, 400, "{answer:?}");
-    // Those without a lease can't make the vault keep answers (P29).
-    let headers = [("X-Vault-Wrap-TTL", "60")];
-    let answer = server.request("GET", "sys/internal/ui/mounts", None, &headers, None);
-    answer.refused(403, &["permission denied"]);
+}
+
+/// Keeping an answer costs a signature of the HSM and room: what everybody may ask is wrapped only for
+/// those who hold a lease that stands, and use it.
+#[test]
+fn p13_p29_what_everybody_may_ask_is_wrapped_for_leases_that_stand_and_for_nobody_else() {
+    let server = Server::start();
+    let root = secret(&server);
+    let kept = wrapped(&server, "GET", "secret/data/w", &root, "600");
+    let kept = text(&kept["token"]);
+    let ask = |token: Option<&str>, method: &str, path: &str, body: Option<&str>| {
+        let headers = [("X-Vault-Wrap-TTL", "60"), ("Content-Type", "application/json")];
+        server.request(method, path, token, &headers, body)
+    };
+    let body = json!({ "token": kept }).to_string();
+    let asked = |token: Option<&str>| {
+        [
+            ask(token, "GET", "sys/internal/ui/mounts", None),
+            ask(token, "POST", "sys/wrapping/lookup", Some(&body)),
+        ]
+    };
+    let signed = || {
+        let entries = crate::properties::entries(&server);
+        entries.iter().filter(|e| e["operation"] == "wrap").count()
+    };
+    let before = signed();
+    let by_accessor =
+        server.post("auth/token/create", &root, json!({"policies": ["default"]})).ok();
+    let (revoked, accessor) =
+        (text(&by_accessor["auth"]["client_token"]), &by_accessor["auth"]["accessor"]);
+    for answer in asked(Some(revoked)) {
+        assert!(answer.ok()["wrap_info"].is_object());
+    }
+    assert_eq!(signed(), before + 2);
+    let gone = server.post("auth/token/revoke-accessor", &root, json!({ "accessor": accessor }));
+    assert_eq!(gone.status, 204);
+    let parent = server.token(&["root"]);
+    let child = server.post("auth/token/create", &parent, json!({"policies": ["default"]})).ok();
+    let orphaned = text(&child["auth"]["client_token"]);
+    server.get("auth/token/lookup-self", Some(orphaned)).ok();
+    assert_eq!(server.post("auth/token/revoke", &root, json!({ "token": parent })).status, 204);
+    // None; one that was revoked, by itself or with its parent; no token at all; a wrapping token.
+    for token in [None, Some(revoked), Some(orphaned), Some("hvs.x"), Some(kept)] {
+        for answer in asked(token) {
+            assert_eq!(answer.status, 403, "{token:?} {answer:?}");
+            assert!(!answer.body.contains("wrap_info"), "{answer:?}");
+        }
+    }
+    assert_eq!(signed(), before + 2);
+
+    // Each has its use taken, and after the last there is none.
+    let limited = json!({"policies": ["default"], "num_uses": 2});
+    let limited = server.post("auth/token/create", &root, limited).ok();
+    let limited = text(&limited["auth"]["client_token"]);
+    for answer in asked(Some(limited)) {
+        assert!(answer.ok()["wrap_info"].is_object());
+    }
+    for answer in asked(Some(limited)) {
+        assert_eq!(answer.status, 403, "{answer:?}");
+    }
+    // What is used up makes room for what takes its place; then it is good for nothing.
+    let moved = ask(Some(kept), "POST", "sys/wrapping/unwrap", None).ok();
+    assert!(moved["wrap_info"].is_object(), "{moved}");
+    assert_eq!(ask(Some(kept), "POST", "sys/wrapping/unwrap", None).status, 400);
+    for answer in asked(Some(kept)) {
+        assert_ne!(answer.status, 200, "{answer:?}");
+    }
+    // A login is wrapped for whoever it lets in, with whatever old token he still sends.
+    let (role_id, secret_id) = server.role("app", json!({}));
+    let login = json!({"role_id": role_id, "secret_id": secret_id}).to_string();
+    let before = signed();
+    let info = ask(Some(revoked), "POST", "auth/approle/login", Some(&login)).ok();
+    assert!(info["wrap_info"].is_object(), "{info}");
+    assert_eq!(signed(), before + 1);
+    // The log does not name him who holds it no more.
+    let entries = crate::properties::entries(&server);
+    let entry = entries.iter().rfind(|e| e["operation"] == "wrap").unwrap();
+    assert_eq!(entry["accessor"].as_str().unwrap_or_default(), "", "{entry}");
 }
 
 /// The log names the wrapping token by its accessor, and holds neither token nor answer.
