@@ -137,9 +137,14 @@ async fn answered(ctx: &mut Ctx) -> (Reply, bool) {
         },
     };
     let public = found.as_ref().is_some_and(|f| f.public);
+    let is_root = rest.is_empty();
     let outcome = match (&found, found.as_ref().and_then(|f| f.handler)) {
         _ if ctx.path.had_trailing_slash() && matches!(ctx.verb, Verb::Write | Verb::Patch) => {
             Err(Stop::Bad(VaultError::invalid(TRAILING_SLASH)))
+        }
+        _ if is_root && ctx.verb == Verb::Read && ctx.query.has("help") => {
+            let kind = kind(ctx).unwrap_or(EngineKind::System);
+            Box::pin(help::of_mount(ctx, kind)).await
         }
         (Some(found), _) if ctx.verb == Verb::Read && ctx.query.has("help") => {
             Box::pin(help::answer(ctx, kind(ctx), found.route, &rest)).await

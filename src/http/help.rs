@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::reply::{Outcome, Reply, settle};
 use super::request::{Ctx, Verb};
-use super::routes::Route;
+use super::routes::{self, Handler, Route};
 use super::spec;
 use crate::mounts::EngineKind;
 use crate::vault::VaultError;
@@ -29,6 +29,35 @@ pub async fn answer(
     settle(answer.await)?;
     let shape = json!({ "help": described(kind, route, rest) });
     Ok(Reply::text(StatusCode::OK, format!("{}\n", text(&shape))))
+}
+
+/// Of a mount as a whole: its paths, for those who have any right under it.
+pub async fn of_mount(ctx: &Ctx, kind: EngineKind) -> Outcome {
+    let path = ctx.path.as_str();
+    let answer = ctx.vault.operate(&ctx.caller, ctx.ask().for_anyone(), |session| {
+        match session.acl.has_any_under(&format!("{path}/")) {
+            true => Ok(()),
+            false => Err(VaultError::Denied),
+        }
+    });
+    settle(answer.await)?;
+    let shape = json!({ "help": overview(kind) });
+    Ok(Reply::text(StatusCode::OK, format!("{}\n", text(&shape))))
+}
+
+fn overview(kind: EngineKind) -> String {
+    let mut out = format!(
+        "## DESCRIPTION\n\nA mount of the kind {}. docs/API.md describes its paths.\n\n## PATHS\n\n\
+         Ask for help on one of these to learn its verbs.\n",
+        kind.type_name(),
+    );
+    for route in routes::below(kind) {
+        let of_route = |(verb, _): &(Verb, Handler)| spec::find(kind, route.pattern, *verb);
+        let about: Vec<&str> =
+            route.verbs.iter().filter_map(of_route).map(|operation| operation.summary).collect();
+        out.push_str(&format!("\n    {}\n        {}\n", route.pattern, about.join("; ")));
+    }
+    out
 }
 
 fn described(kind: Option<EngineKind>, route: &Route, rest: &str) -> String {

@@ -8,6 +8,7 @@ mod agents;
 mod approle;
 mod audit;
 mod bao;
+mod bao_commands;
 mod cli;
 mod concurrency;
 mod consistency;

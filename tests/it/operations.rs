@@ -286,6 +286,23 @@ fn p24_p35_operators_alone_see_others_requests_and_nobody_names_files_or_program
     let help = server.get("secret/data/a?help=1", Some(&root)).ok();
     assert!(help["help"].as_str().unwrap().contains("Matching Route: data/*secret"), "{help}");
     assert_eq!(server.get("secret/data/a?help=1", Some(&plain)).status, 403);
+    // Of a mount as a whole, for those who have any right under it.
+    for (path, route) in [
+        ("sys", "policies/password/:policy/generate"),
+        ("sys/", "mounts/*path"),
+        ("secret", "data/*secret"),
+        ("auth/token/", "create/:role"),
+        ("cubbyhole", "*path"),
+        ("identity", "entity/merge"),
+    ] {
+        let help = server.get(&format!("{path}?help=1"), Some(&root)).ok();
+        assert!(help["help"].as_str().unwrap().contains(&format!("\n    {route}\n")), "{help}");
+        assert_eq!(server.get(&format!("{path}?help=1"), None).status, 403, "{path}");
+        assert_ne!(server.get(path, Some(&root)).status, 200, "{path}");
+    }
+    assert_eq!(server.get("sys?help=1", Some(&plain)).status, 200);
+    assert_eq!(server.get("secret?help=1", Some(&plain)).status, 403);
+    assert_eq!(server.get("nope?help=1", Some(&root)).status, 404);
     let drawn = server.post("sys/tools/random/all/16", &plain, json!({"format": "hex"})).ok();
     assert_eq!(drawn["data"]["random_bytes"].as_str().unwrap().len(), 32);
 }
