@@ -7,6 +7,7 @@
 //! * `entry`: what an entry may say, and its canonical line; `json`: how a line is written
 //! * `permit`: [`Permit`], [`Recorded`]
 //! * `log`: the append, on the thread of the request; `segment`: the files
+//! * `room`: what is kept back for a full disk
 //! * `worker`: syncs, tree, rotation, watch, repair, on the audit thread; `signer`: the HSM's part
 //! * `recover`: taking the log up at start; `frontier`: what makes that fast; `lines`: reading
 //! * `retention`: how long entries are kept; `pruned`: what is said before they go
@@ -36,6 +37,7 @@ mod pruned;
 pub mod query;
 mod recover;
 mod retention;
+mod room;
 mod scan;
 mod segment;
 mod signer;
@@ -218,8 +220,18 @@ impl Audit {
 
     /// The promise of one entry, before the act; refuses while the log can't take it.
     pub fn reserve(self: &Arc<Self>, draft: &Draft<'_>) -> Result<Permit, Unavailable> {
-        match self.takes_entries() {
-            Ok(()) => Ok(Permit::new(Arc::clone(self), draft)),
+        self.promise(draft, false)
+    }
+
+    /// The same for an act that takes access away: on a full disk its entry goes into the room that
+    /// is kept back for such.
+    pub fn reserve_urgent(self: &Arc<Self>, draft: &Draft<'_>) -> Result<Permit, Unavailable> {
+        self.promise(draft, true)
+    }
+
+    fn promise(self: &Arc<Self>, draft: &Draft<'_>, urgent: bool) -> Result<Permit, Unavailable> {
+        match self.takes_entries(urgent) {
+            Ok(()) => Ok(Permit::new(Arc::clone(self), draft, urgent)),
             Err(unavailable) => {
                 self.shared.config.metrics.refused.inc();
                 Err(unavailable)
@@ -227,11 +239,13 @@ impl Audit {
         }
     }
 
-    fn takes_entries(&self) -> Result<(), Unavailable> {
+    fn takes_entries(&self, urgent: bool) -> Result<(), Unavailable> {
         if self.shared.closed.load(Ordering::Acquire) {
             return Err(Unavailable::file("the log is closed"));
         }
-        if let Some(down) = self.shared.log.down() {
+        if let Some(down) = self.shared.log.down()
+            && !(urgent && self.shared.log.takes_urgent())
+        {
             return Err(down);
         }
         let started = BootTime(self.shared.sync_started.load(Ordering::Acquire));
@@ -270,12 +284,12 @@ impl Audit {
 
     /// An entry for a change that has none.
     pub fn recover(&self, recovered: &Recovered<'_>) -> Result<(), Unavailable> {
-        self.append(entry::encode_recovered(recovered)).map(|_| ())
+        self.append(entry::encode_recovered(recovered), true).map(|_| ())
     }
 
     /// A `recovery` entry; `text` is the program's own.
     pub fn tell(&self, text: &str) -> Result<(), Unavailable> {
-        self.append(entry::encode_own(Kind::Recovery, &entry::Detail(text))).map(|_| ())
+        self.append(entry::encode_own(Kind::Recovery, &entry::Detail(text)), true).map(|_| ())
     }
 
     fn floors(&self) -> &Arc<Floors> {
@@ -339,8 +353,8 @@ impl Audit {
         &self.shared.clock
     }
 
-    fn append(&self, body: Vec<u8>) -> Result<Generation, Unavailable> {
-        let result = self.shared.log.append(self.shared.clock.now(), body);
+    fn append(&self, body: Vec<u8>, urgent: bool) -> Result<Generation, Unavailable> {
+        let result = self.shared.log.append(self.shared.clock.now(), body, urgent);
         match result {
             Ok(_) => drop(self.shared.config.metrics.entries.inc()),
             Err(_) => self.shared.wake(),
@@ -349,7 +363,9 @@ impl Audit {
     }
 
     fn append_own(&self, kind: Kind, detail: &str) -> Result<(), AuditError> {
-        self.append(entry::encode_own(kind, &entry::Detail(detail))).map(|_| ()).map_err(|e| {
+        // A start on a full disk is an entry too.
+        let body = entry::encode_own(kind, &entry::Detail(detail));
+        self.append(body, true).map(|_| ()).map_err(|e| {
             io_error("write to", &self.shared.config.dir, std::io::Error::other(e.reason))
         })
     }

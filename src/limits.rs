@@ -32,6 +32,16 @@ pub const COMMIT_GROUP_BYTES_MAX: usize = 2 << 20;
 pub const COMMIT_IDS_KEPT: usize = 10_000;
 /// Reads of the embedded store that may touch its disk at the same time.
 pub const DISK_READS_MAX: usize = 4;
+/// Room that the embedded store's journal sets aside for commits that take access away, bytes.
+pub const JOURNAL_RESERVE_BYTES: u64 = 8 << 20;
+/// Room that is given to the store's index when it is opened on a full disk, bytes.
+pub const INDEX_RESERVE_BYTES: u64 = 8 << 20;
+/// How often room that was used up is looked for again.
+pub const RESERVE_RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// Room that the open audit segment keeps for entries about access taken away, bytes.
+pub const AUDIT_RESERVE_BYTES: u64 = 1 << 20;
+/// Room that it gets ahead of what is written to it, bytes.
+pub const AUDIT_AHEAD_BYTES: u64 = 1 << 20;
 /// Plaintext of one secret version, bytes of JSON.
 pub const SECRET_BYTES_MAX: usize = 512 << 10;
 

@@ -88,6 +88,9 @@ pub struct Commit {
     pub deletes: Vec<Delete>,
     /// The sealed event of this change, opaque here.
     pub note: Bytes,
+    /// It takes access away: on a full disk it goes into the room that is set aside for such
+    /// commits, while others are refused. Not part of what is stored.
+    pub urgent: bool,
 }
 
 /// Why a commit did not happen, or whether it might have.

@@ -11,6 +11,7 @@ use ring::digest::{Context, SHA256};
 
 use super::Unavailable;
 use super::entry::{TimeText, encode_head, encode_withheld};
+use super::room::Room;
 use super::segment::{Medium, write_all};
 use crate::clock::Timestamp;
 use crate::limits::AUDIT_BACKLOG_MAX;
@@ -55,6 +56,8 @@ pub(super) struct Segment {
 struct Waiting {
     at: Timestamp,
     body: Vec<u8>,
+    /// May use the room that is kept back on a full disk.
+    urgent: bool,
 }
 
 #[derive(Default)]
@@ -71,6 +74,9 @@ pub(super) struct Writer {
     pub leaves: Vec<LineHash>,
     /// Why nothing is written at present.
     pub down: Option<Unavailable>,
+    pub room: Room,
+    /// It is down for want of room alone: what is urgent goes into the room that is kept back.
+    pub full: bool,
     /// Bytes after `segment.len` could not be cut off yet.
     pub torn: bool,
     /// The segment can't be trusted any more: the repair opens another.
@@ -107,6 +113,8 @@ impl Log {
                 segment,
                 leaves: Vec::new(),
                 down: None,
+                room: Room::default(),
+                full: false,
                 torn: false,
                 abandoned: false,
                 generation: Generation::default(),
@@ -131,14 +139,25 @@ impl Log {
         self.writer.lock().down.clone()
     }
 
+    /// Whether an urgent entry would be taken though the log is down.
+    pub fn takes_urgent(&self) -> bool {
+        let writer = self.writer.lock();
+        writer.full && !writer.torn && !writer.abandoned
+    }
+
     /// Appends one entry; `body` is its fields after the time. Returns the generation of the file
     /// that took it, for whoever wants to wait for its sync.
-    pub fn append(&self, at: Timestamp, body: Vec<u8>) -> Result<Generation, Unavailable> {
+    pub fn append(
+        &self,
+        at: Timestamp,
+        body: Vec<u8>,
+        urgent: bool,
+    ) -> Result<Generation, Unavailable> {
         let ticket = {
             let mut queue = self.queue.lock();
             let ticket = queue.next_ticket;
             queue.next_ticket += 1;
-            queue.waiting.push(Waiting { at, body });
+            queue.waiting.push(Waiting { at, body, urgent });
             ticket
         };
         let mut writer = self.writer.lock();
@@ -169,11 +188,17 @@ impl Log {
         writer.taken += batch.len() as u64;
         let result = match writer.down.clone() {
             Some(unavailable) => Err(unavailable),
-            None => writer.write(&*self.medium, batch.iter().map(|w| (w.at, w.body.as_slice()))),
+            None => {
+                let bodies = batch.iter().map(|w| (w.at, w.body.as_slice()));
+                writer.write(&*self.medium, bodies, false)
+            }
         };
         if let Err(unavailable) = result {
             self.down.store(true, Ordering::Release);
             for (ticket, waiting) in (first..).zip(batch.drain(..)) {
+                if waiting.urgent && writer.write_urgent(&*self.medium, &waiting) {
+                    continue;
+                }
                 writer.failed.insert(ticket, unavailable.clone());
                 writer.keep(waiting.at, waiting.body);
             }
@@ -190,6 +215,7 @@ impl Writer {
         &mut self,
         medium: &dyn Medium,
         bodies: impl Iterator<Item = (Timestamp, &'a [u8])>,
+        urgent: bool,
     ) -> Result<(), Unavailable> {
         let mut head = self.head;
         let leaves = self.leaves.len();
@@ -203,6 +229,16 @@ impl Writer {
             self.leaves.push(head.prev);
             self.buffer.push(b'\n');
         }
+        let end = self.segment.len + self.buffer.len() as u64;
+        if !self.room.admits(end, urgent) {
+            self.room.extend(medium, &self.segment.file, self.segment.len, end);
+        }
+        if !self.room.admits(end, urgent) {
+            self.leaves.truncate(leaves);
+            let unavailable = Unavailable::file("append failed: no room is left on the disk");
+            (self.down, self.full) = (Some(unavailable.clone()), true);
+            return Err(unavailable);
+        }
         match write_all(medium, &self.segment.file, &self.buffer) {
             Ok(()) => {
                 self.head = head;
@@ -212,16 +248,26 @@ impl Writer {
             Err(error) => {
                 self.leaves.truncate(leaves);
                 self.torn = medium.cut(&self.segment.file, self.segment.len).is_err();
+                // Blocks beyond the end went with the cut.
+                self.room = Room::default();
                 let unavailable = Unavailable::file(format!("append failed: {error}"));
-                self.down = Some(unavailable.clone());
+                (self.down, self.full) = (Some(unavailable.clone()), false);
                 Err(unavailable)
             }
         }
     }
 
+    /// Writes into the room that is kept back, if want of room is all that is wrong.
+    fn write_urgent(&mut self, medium: &dyn Medium, entry: &Waiting) -> bool {
+        if !self.full || self.torn || self.abandoned {
+            return false;
+        }
+        self.write(medium, std::iter::once((entry.at, entry.body.as_slice())), true).is_ok()
+    }
+
     /// Nothing more goes into this segment, and nobody may count on what is in it.
     pub fn abandon(&mut self, cause: Unavailable) {
-        self.down = Some(cause);
+        (self.down, self.full) = (Some(cause), false);
         self.abandoned = true;
         self.generation.0 += 1;
     }
@@ -229,7 +275,8 @@ impl Writer {
     /// Writes what waited for the repair, as entries whose answer was withheld.
     pub fn write_backlog(&mut self, medium: &dyn Medium) -> Result<(), Unavailable> {
         let backlog = std::mem::take(&mut self.backlog);
-        let result = self.write(medium, backlog.iter().map(|(at, body)| (*at, body.as_slice())));
+        let bodies = backlog.iter().map(|(at, body)| (*at, body.as_slice()));
+        let result = self.write(medium, bodies, false);
         if result.is_err() {
             self.backlog = backlog;
         }

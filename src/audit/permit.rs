@@ -20,10 +20,11 @@ pub struct Permit {
     started: BootTime,
     /// Until it is recorded.
     floor: Option<Floor>,
+    urgent: bool,
 }
 
 impl Permit {
-    pub(super) fn new(audit: Arc<Audit>, draft: &Draft<'_>) -> Self {
+    pub(super) fn new(audit: Arc<Audit>, draft: &Draft<'_>, urgent: bool) -> Self {
         let mut body = Vec::with_capacity(BODY_BYTES_TYPICAL);
         encode_request(&mut body, draft);
         let who_at = body.len();
@@ -35,6 +36,7 @@ impl Permit {
             version: draft.version,
             started: draft.started,
             floor: None,
+            urgent,
         }
     }
 
@@ -77,7 +79,7 @@ impl Permit {
         let mut body = self.body.take().unwrap_or_default();
         let took = self.audit.clock().boot().saturating_since(self.started);
         encode_outcome(&mut body, outcome, self.version, took);
-        self.audit.append(body)
+        self.audit.append(body, self.urgent)
     }
 }
 

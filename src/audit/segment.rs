@@ -6,10 +6,17 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+
 /// Writing, cutting and syncing a segment. A trait so that tests can fill the disk.
 pub(super) trait Medium: Send + Sync {
     /// One write(2); may write less.
     fn write(&self, file: &File, bytes: &[u8]) -> io::Result<usize>;
+    /// Blocks for what lies between `from` and `to`, without changing the file's size;
+    /// `Unsupported` where the file system can't.
+    fn allocate(&self, file: &File, from: u64, to: u64) -> io::Result<()>;
+    /// Gives blocks beyond `len` back, too.
     fn cut(&self, file: &File, len: u64) -> io::Result<()>;
     fn sync(&self, file: &File) -> io::Result<()>;
 }
@@ -20,6 +27,15 @@ pub(super) struct Disk;
 impl Medium for Disk {
     fn write(&self, mut file: &File, bytes: &[u8]) -> io::Result<usize> {
         io::Write::write(&mut file, bytes)
+    }
+
+    fn allocate(&self, file: &File, from: u64, to: u64) -> io::Result<()> {
+        let done =
+            rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, from, to.saturating_sub(from));
+        match done {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Err(io::ErrorKind::Unsupported.into()),
+            other => Ok(other?),
+        }
     }
 
     fn cut(&self, file: &File, len: u64) -> io::Result<()> {

@@ -21,14 +21,15 @@ use super::floors::Floors;
 use super::lines::{Line, Lines, time_of};
 use super::log::{Generation, Head, Log, Segment, Writer};
 use super::retention::{self, Closed};
+use super::room::Room;
 use super::segment::{self, Medium, Suffix, path_of};
 use super::signer::{self, Done, Job, Signer};
 use super::tree::Frontier;
 use super::{AuditConfig, Unavailable, frontier, keys, pruned};
 use crate::clock::{BootTime, Clock, Timestamp};
 use crate::limits::{
-    AUDIT_CHECKPOINT_IDLE_INTERVAL, AUDIT_CHECKPOINT_INTERVAL, AUDIT_RETENTION_INTERVAL,
-    AUDIT_SYNC_INTERVAL, AUDIT_WATCH_INTERVAL,
+    AUDIT_AHEAD_BYTES, AUDIT_CHECKPOINT_IDLE_INTERVAL, AUDIT_CHECKPOINT_INTERVAL,
+    AUDIT_RETENTION_INTERVAL, AUDIT_SYNC_INTERVAL, AUDIT_WATCH_INTERVAL,
 };
 
 /// Half the sync interval: the other half is for the sync itself.
@@ -274,13 +275,13 @@ impl Worker {
         let now = shared.clock.now();
         let file = shared.log.with_writer(|w| {
             if w.abandoned {
-                w.open_segment(&shared.config).map_err(|e| e.to_string())?;
+                w.open_segment(&shared.config, medium, false).map_err(|e| e.to_string())?;
                 self.grow(&std::mem::take(&mut w.leaves));
                 self.begin_segment(w.head)?;
             }
             if w.torn {
                 medium.cut(&w.segment.file, w.segment.len).map_err(|e| e.to_string())?;
-                w.torn = false;
+                (w.torn, w.room) = (false, Room::default());
             }
             let (withheld, lost) = (w.backlog_len(), w.lost);
             let mut detail = cause.reason.clone();
@@ -289,7 +290,7 @@ impl Worker {
             }
             let own = encode_own(Kind::Recovery, &Detail(&detail));
             let written = w
-                .write(medium, std::iter::once((now, own.as_slice())))
+                .write(medium, std::iter::once((now, own.as_slice())), false)
                 .and_then(|()| w.write_backlog(medium));
             // Down until it is synced; and the first cause stays what an operator has to look at.
             w.down = Some(cause.clone());
@@ -313,11 +314,11 @@ impl Worker {
             if w.down.is_some() || w.segment.len < shared.config.segment_bytes {
                 return Ok(None);
             }
-            let old = Arc::clone(&w.segment.file);
-            w.open_segment(&shared.config)?;
+            let old = (Arc::clone(&w.segment.file), w.segment.len);
+            w.open_segment(&shared.config, &*shared.medium, true)?;
             Ok::<_, io::Error>(Some((old, w.head, std::mem::take(&mut w.leaves))))
         });
-        let (old, head, leaves) = match swapped {
+        let ((old, old_len), head, leaves) = match swapped {
             Ok(None) => return,
             Ok(Some(swapped)) => swapped,
             Err(error) => {
@@ -332,6 +333,10 @@ impl Worker {
             Ok(()) => {
                 self.set_synced(head.seq);
                 self.rotated = true;
+                // Gives back the blocks that it had ahead. What others wrote to it stays as evidence.
+                if old.metadata().is_ok_and(|found| found.len() == old_len) {
+                    let _kept = shared.medium.cut(&old, old_len);
+                }
             }
             Err(reason) => {
                 self.leave_segment(&reason);
@@ -534,11 +539,24 @@ impl Worker {
 
 impl Writer {
     /// A new segment at the chain's end. A stranger's file of that name is moved aside.
-    fn open_segment(&mut self, config: &AuditConfig) -> io::Result<()> {
+    /// With `roomy`, only if there is room for it: the present one goes on otherwise.
+    fn open_segment(
+        &mut self,
+        config: &AuditConfig,
+        medium: &dyn Medium,
+        roomy: bool,
+    ) -> io::Result<()> {
         segment::prepare_dir(&config.dir)?;
         let path = path_of(&config.dir, self.head.seq, Suffix::Entries);
         segment::move_aside(&path)?;
         let file = Arc::new(segment::create_new(&path)?);
+        let mut room = Room::default();
+        room.extend(medium, &file, 0, 0);
+        if roomy && !room.admits(AUDIT_AHEAD_BYTES, false) {
+            fs::remove_file(&path)?;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.room = room;
         self.segment = Segment { first_seq: self.head.seq, file, len: 0 };
         self.torn = false;
         self.abandoned = false;

@@ -38,6 +38,7 @@ pub async fn initialise(
         puts,
         deletes: Vec::new(),
         note: Bytes::new(),
+        urgent: false,
     };
     match commit_surely(&*store, commit).await {
         Ok(_) => Ok(Arc::new(initial.keyring)),

@@ -32,7 +32,8 @@ impl Barrier {
         deletes: Vec<Delete>,
         note: Bytes,
     ) -> Commit {
-        Commit { id: CommitId(self.random.public()), guards, puts, deletes, note }
+        let id = CommitId(self.random.public());
+        Commit { id, guards, puts, deletes, note, urgent: false }
     }
 
     pub(super) async fn submit(

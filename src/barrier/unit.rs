@@ -22,6 +22,7 @@ pub struct Unit {
     steps: Vec<Step>,
     rings: Option<Rings>,
     note: Option<Note>,
+    urgent: bool,
 }
 
 enum Step {
@@ -62,7 +63,7 @@ struct Draft {
 
 impl Unit {
     pub(super) fn new(barrier: Arc<Barrier>) -> Self {
-        Self { barrier, steps: Vec::new(), rings: None, note: None }
+        Self { barrier, steps: Vec::new(), rings: None, note: None, urgent: false }
     }
 
     /// Commit only if there is no record at `at`.
@@ -166,6 +167,11 @@ impl Unit {
         Ok(self.rings.insert(rings))
     }
 
+    /// This change takes access away, so it must be possible on a full disk too.
+    pub fn urgent(&mut self) {
+        self.urgent = true;
+    }
+
     /// The event of this change; at most one, the last given.
     pub fn note(&mut self, note: Note) {
         self.note = Some(note);
@@ -191,7 +197,8 @@ impl Unit {
             Some(note) => self.barrier.seal_note(note).await?,
             None => Bytes::new(),
         };
-        let (commit, effects) = draft.finish(&self.barrier, note);
+        let (mut commit, effects) = draft.finish(&self.barrier, note);
+        commit.urgent = self.urgent;
         let revision = self.barrier.submit(commit, effects).await?;
         if let Some(rings) = self.rings {
             // The commit stands whatever happens here; at worst the keys are unwrapped on use.

@@ -93,7 +93,7 @@ fn id(n: u64) -> CommitId {
 
 fn change(n: u64) -> Commit {
     let note = Bytes::from(format!("note {n}"));
-    Commit { id: id(n), guards: vec![], puts: vec![], deletes: vec![], note }
+    Commit { id: id(n), guards: vec![], puts: vec![], deletes: vec![], note, urgent: false }
 }
 
 fn put(n: u64, name: &str, value: &str) -> Commit {

@@ -7,14 +7,15 @@
 //! ```
 //! * `disk`: file operations as a port; `simulation` stands in for it in tests
 //! * `frame`, `segment`, `journal`: the format, one file, all files; torn ends
+//! * `reserve`: room for urgent commits on a full disk
 //! * `snapshot`, `fold`: the state at one seq, made without the index
 //! * `overlay`, `merge`: what is committed and not yet in the index; range reads over both
 //! * `index`: the only user of sled; `marker`: whether it may be trusted
 //! * `recovery`: what opening does; `committer`, `background`: the threads
 //! * `recent`: outcomes by commit id; `health`: the state that others watch
 //!
-//! On disk: `LOCK`, `marker`, `journal/*.journal`, `journal/*.snapshot`, `index/` and what was
-//! moved aside. The index directory is private (0700); sled chooses the mode of files inside.
+//! On disk: `LOCK`, `marker`, `journal/*.journal`, `journal/*.snapshot`, `journal/reserve`,
+//! `index/`, `index.reserve` and what was moved aside. The index directory is private (0700); sled chooses the mode of files inside.
 
 mod background;
 mod committer;
@@ -31,6 +32,7 @@ mod merge;
 mod overlay;
 mod recent;
 mod recovery;
+mod reserve;
 mod segment;
 #[cfg(test)]
 mod simulation;
@@ -81,12 +83,20 @@ pub struct Options {
     pub cache_bytes: u64,
     /// Closed segments that start a snapshot.
     pub snapshot_segments: usize,
-    /// Free disk space below which commits are refused, so that the index never meets a full disk.
+    /// Free disk space below which commits are refused, so that the index never meets a full disk;
+    /// those that take access away have room of their own.
     pub reserve_bytes: u64,
     /// A new store's first commit gets the revision after this one (a migration starts above its
     /// source). An existing store ignores it.
     pub first_after: Revision,
     pub metrics: StoreMetrics,
+}
+
+impl Options {
+    /// What bringing in a full overlay may take, several times over: sled writes whole pages.
+    fn index_room_bytes(&self) -> u64 {
+        self.reserve_bytes.min(4 * self.overlay_bytes as u64)
+    }
 }
 
 impl Default for Options {
@@ -185,6 +195,8 @@ struct Shared {
     /// For looks at the free space.
     disk: Arc<dyn Disk>,
     reserve_bytes: u64,
+    /// Free disk space below which the index takes nothing.
+    index_room_bytes: u64,
 }
 
 /// The threads, and what is left to do when they have ended.
@@ -205,7 +217,12 @@ impl Embedded {
         let lock = lock(dir)?;
         let journal_disk: Arc<dyn Disk> = Arc::new(Directory::open(&dir.join("journal"))?);
         let layout = Layout { root: &root, path: dir, journal: Arc::clone(&journal_disk) };
+        let room_bytes = options.index_room_bytes();
+        if journal_disk.free_bytes().is_ok_and(|free| free < room_bytes) {
+            reserve::give_to_index(&root);
+        }
         let recovered = recovery::recover(&layout, &options, &clock)?;
+        reserve::keep_for_index(&root, room_bytes);
         let index_path = layout.index();
         std::fs::set_permissions(&index_path, std::fs::Permissions::from_mode(0o700))?;
         Self::start(root, journal_disk, options, clock, recovered, index_path, lock)
@@ -234,6 +251,7 @@ impl Embedded {
             root,
             disk: Arc::clone(&disk),
             reserve_bytes: options.reserve_bytes,
+            index_room_bytes: options.index_room_bytes(),
         });
         let (requests, queue) = crossbeam_channel::bounded(COMMIT_QUEUE_MAX);
         // One wake-up waits at most; more say nothing new.
@@ -370,6 +388,11 @@ impl Drop for Embedded {
 impl Shared {
     fn wake_indexer(&self) {
         self.work.1.notify_one();
+    }
+
+    /// Whether the index may be written. Unknown room counts as room.
+    fn index_has_room(&self) -> bool {
+        self.disk.free_bytes().map_or(true, |free| free >= self.index_room_bytes)
     }
 
     /// The next start must not trust the index, whatever it looks like then.

@@ -16,11 +16,12 @@ use crate::store::Revision;
 impl Vault {
     /// Kills every lease of `subject` that was decided before this commits.
     pub async fn cut(&self, caller: &Caller, ask: Ask<'_>, subject: Subject) -> Answer<()> {
-        let (turn, pass) = self.admit(caller, ask.kind(audit::Kind::Auth)).await?;
+        let (turn, pass) = self.admit(caller, ask.kind(audit::Kind::Auth).urgent(true)).await?;
         turn.run(async {
             let opened = pass?.opened;
             let cutoff = Cutoff::new(subject, self.now());
             let mut unit = opened.barrier.unit();
+            unit.urgent();
             self.put_cutoff(&mut unit, &cutoff).await?;
             unit.note(self.note(caller, "lease.cutoff", ""));
             let pending = opened.begin_cut().await;

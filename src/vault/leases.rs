@@ -58,7 +58,7 @@ impl Vault {
         ask: Ask<'_>,
         lease: LeaseRef<'_>,
     ) -> Answer<()> {
-        let (turn, pass) = self.admit(caller, ask.kind(audit::Kind::Auth)).await?;
+        let (turn, pass) = self.admit(caller, ask.kind(audit::Kind::Auth).urgent(true)).await?;
         turn.run(async {
             let opened = pass?.opened;
             match self.named_row(&opened, &lease).await? {

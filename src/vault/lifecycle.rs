@@ -263,7 +263,10 @@ impl Vault {
     /// `sys/seal`: for operators with `sudo`.
     pub async fn seal(&self, caller: &Caller, path: &RequestPath) -> Answer<()> {
         let (turn, pass) = self
-            .admit(caller, Ask::new(Operation::Update, path).sudo(true).kind(Kind::Custody))
+            .admit(
+                caller,
+                Ask::new(Operation::Update, path).sudo(true).kind(Kind::Custody).urgent(true),
+            )
             .await?;
         turn.run(async {
             drop(pass?);

@@ -95,7 +95,8 @@ impl Vault {
         plane: Plane,
         at: &str,
     ) -> Answer<()> {
-        let ask = ask.sudo(plane == Plane::Auth);
+        let kills = plane == Plane::Auth;
+        let ask = ask.sudo(kills).urgent(kills);
         let (turn, pass) = self.admit(caller, ask).await?;
         turn.run(async {
             let opened = pass?.opened;
@@ -104,7 +105,6 @@ impl Vault {
             let subject = mount.request_path();
             let id = MountId(mount.id);
             let cutoff = Cutoff::new(Subject::Mount(hex::encode(id.0)), self.now());
-            let kills = plane == Plane::Auth;
             // Leases decided while the mount goes die with it.
             let pending = opened.begin_cut().await;
             let change = async |table: &mut Table, unit: &mut crate::barrier::Unit| {
@@ -114,6 +114,7 @@ impl Vault {
                 }
                 table.remove(plane, &at).map_err(invalid)?;
                 if kills {
+                    unit.urgent();
                     self.put_cutoff(unit, &cutoff).await?;
                 }
                 Ok(unit.remove_mount(id).await?)

@@ -111,7 +111,8 @@ impl Vault {
         name: &str,
         write: &PolicyWrite,
     ) -> Answer<()> {
-        let (turn, pass) = self.admit(caller, ask).await?;
+        // A policy in force that is written again may be one that is to allow less.
+        let (turn, pass) = self.admit(caller, ask.urgent(self.has_policy(name))).await?;
         turn.run(async {
             let opened = pass?.opened;
             let name = PolicyName::canonical(name).map_err(invalid)?;
@@ -134,7 +135,7 @@ impl Vault {
     }
 
     pub async fn policy_delete(&self, caller: &Caller, ask: Ask<'_>, name: &str) -> Answer<()> {
-        let (turn, pass) = self.admit(caller, ask).await?;
+        let (turn, pass) = self.admit(caller, ask.urgent(true)).await?;
         turn.run(async {
             let opened = pass?.opened;
             let name = PolicyName::canonical(name).map_err(invalid)?;
@@ -147,6 +148,12 @@ impl Vault {
             self.change_policies(&opened, caller, &name, None).await
         })
         .await
+    }
+
+    fn has_policy(&self, name: &str) -> bool {
+        let Ok(name) = PolicyName::canonical(name) else { return false };
+        let Ok(opened) = self.opened() else { return false };
+        opened.policies.load().record(name.as_str(), self.now()).is_some()
     }
 
     /// Writes a policy, or deletes it. One change at a time, in force before it is acknowledged.
@@ -164,7 +171,10 @@ impl Vault {
             let kind = if let Some((write, ends)) = write {
                 let current = opened.barrier.read_fresh::<PolicyRecord>(&at).await?;
                 match &current {
-                    Some(entry) => unit.expect_at::<PolicyRecord>(&at, entry.revision),
+                    Some(entry) => {
+                        unit.expect_at::<PolicyRecord>(&at, entry.revision);
+                        unit.urgent();
+                    }
                     None => unit.expect_absent::<PolicyRecord>(&at),
                 }
                 // One that ended is as if deleted, so its version counts no more.
@@ -185,6 +195,7 @@ impl Vault {
                 unit.enter(MountId::SYSTEM, kinds::POLICY_NAME, &leaf);
                 "policy.write"
             } else {
+                unit.urgent();
                 unit.delete::<PolicyRecord>(&at);
                 unit.leave(MountId::SYSTEM, kinds::POLICY_NAME, &leaf);
                 "policy.delete"

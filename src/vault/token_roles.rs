@@ -107,7 +107,7 @@ impl Vault {
 
     /// Its tokens live on to their ends, but are renewed no more.
     pub async fn token_role_delete(&self, caller: &Caller, ask: Ask<'_>, name: &str) -> Answer<()> {
-        let (turn, pass) = self.admit(caller, ask.kind(audit::Kind::Auth)).await?;
+        let (turn, pass) = self.admit(caller, ask.kind(audit::Kind::Auth).urgent(true)).await?;
         turn.run(async {
             let opened = pass?.opened;
             let key = TokenRole::canonical_name(name);
@@ -117,6 +117,7 @@ impl Vault {
                     return Ok(());
                 };
                 let mut unit = opened.barrier.unit();
+                unit.urgent();
                 unit.expect_at::<TokenRole>(&at, role.revision);
                 unit.delete::<TokenRole>(&at);
                 unit.leave(MountId::SYSTEM, kinds::TOKEN_ROLE_NAME, &key);

@@ -342,7 +342,7 @@ impl Vault {
         target: Target<'_>,
         keep_children: bool,
     ) -> Answer<bool> {
-        let (turn, pass) = self.admit(caller, ask.kind(audit::Kind::Auth)).await?;
+        let (turn, pass) = self.admit(caller, ask.kind(audit::Kind::Auth).urgent(true)).await?;
         turn.run(async {
             let session = pass?;
             let accessor = match self.find(&session, &target).await {
@@ -368,6 +368,7 @@ impl Vault {
         for _ in 0..TRIES {
             let Some(entry) = opened.barrier.read_fresh::<Row>(&at).await? else { return Ok(()) };
             let mut unit = opened.barrier.unit();
+            unit.urgent();
             unit.expect_at::<Row>(&at, entry.revision);
             unit.put(&at, &entry.value.revoke()).await?;
             // What only its holder could read goes with it.

@@ -82,6 +82,8 @@ pub struct Ask<'a> {
     sudo: bool,
     /// Waits until its entry is on disk. Reads need not.
     durable: bool,
+    /// It takes access away, which must be possible and recorded on a full disk too.
+    urgent: bool,
     version: Option<u64>,
     kind: Kind,
     for_anyone: bool,
@@ -101,6 +103,7 @@ impl<'a> Ask<'a> {
             parameters: None,
             sudo: false,
             durable,
+            urgent: false,
             version: None,
             kind: Kind::Request,
             for_anyone: false,
@@ -111,6 +114,11 @@ impl<'a> Ask<'a> {
 
     pub fn sudo(mut self, needed: bool) -> Self {
         self.sudo = needed;
+        self
+    }
+
+    pub fn urgent(mut self, takes_access: bool) -> Self {
+        self.urgent = takes_access;
         self
     }
 
@@ -330,13 +338,25 @@ impl Vault {
         let granted = (ask.for_anyone && !session.is_wrapping()) || decision.allowed;
         let allowed = granted && narrow && (!ask.sudo || decision.sudo);
         draft.decision = if allowed { Decision::Allow } else { Decision::Deny };
-        let turn = reserve(&draft)?;
+        let turn = match allowed && ask.urgent {
+            true => self.turn_of(self.ports.audit.reserve_urgent(&draft)?, caller, &draft, true),
+            false => reserve(&draft)?,
+        };
         Ok((turn, if allowed { Ok(session) } else { Err(VaultError::Denied) }))
     }
 
     /// Reserves: from here on the request is to have its entry.
     fn turn(&self, caller: &Caller, draft: &Draft<'_>, durable: bool) -> Result<Turn, Unavailable> {
-        let mut permit = self.ports.audit.reserve(draft)?;
+        Ok(self.turn_of(self.ports.audit.reserve(draft)?, caller, draft, durable))
+    }
+
+    fn turn_of(
+        &self,
+        mut permit: Permit,
+        caller: &Caller,
+        draft: &Draft<'_>,
+        durable: bool,
+    ) -> Turn {
         if durable {
             permit.may_change(self.revision().map_or(0, |revision| revision.0));
             // One request may ask for several things: the first stands for them.
@@ -346,7 +366,7 @@ impl Vault {
         let mut timing = Timing { metrics, clock, last: draft.started };
         let admitted = timing.lap();
         timing.metrics.stages.admit.observe(admitted);
-        Ok(Turn { permit, durable, timing })
+        Turn { permit, durable, timing }
     }
 
     /// Identify, decide, reserve: the whole way in for an ordinary request.

@@ -1,10 +1,12 @@
 //! What happens when the file can't be written, synced or found.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::support::{Fixture, OK, draft, read, wait_until, write};
 use crate::audit::verify::{Reason, Verdict, verify};
+use crate::audit::{Audit, Unavailable};
 
 #[tokio::test]
 async fn a_full_disk_refuses_answers_and_heals_with_room() {
@@ -43,6 +45,66 @@ async fn a_full_disk_refuses_answers_and_heals_with_room() {
         ]
     );
     assert_eq!(verify(log.path(), None, None, &mut |_| ()).unwrap().exit_code(), 2);
+}
+
+/// Fills the disk to what is kept back.
+fn fill(log: &Fixture, audit: &Arc<Audit>) {
+    log.disk.full.store(true, Ordering::SeqCst);
+    let mut served = 0;
+    while let Ok(permit) = audit.reserve(&draft("ordinary")) {
+        if permit.record(OK, ()).is_err() {
+            break;
+        }
+        served += 1;
+    }
+    assert!(served > 100, "what was got ahead is used first: {served}");
+}
+
+async fn revoke(audit: &Arc<Audit>) -> Result<(), Unavailable> {
+    let permit = audit.reserve_urgent(&draft("auth/token/revoke"))?;
+    permit.record_synced(OK, ()).await.map(|done| done.release())
+}
+
+#[tokio::test]
+async fn what_takes_access_away_is_recorded_on_a_full_disk_until_the_reserve_is_used_up() {
+    let log = Fixture::new(1 << 20);
+    log.disk.sets_aside.store(true, Ordering::SeqCst);
+    let audit = log.open();
+    fill(&log, &audit);
+    let before = log.entries().len();
+    let mut revoked = 0;
+    while revoke(&audit).await.is_ok() {
+        revoked += 1;
+        assert!(audit.reserve(&draft("ordinary")).is_err(), "the reserve is not for all");
+    }
+    assert!(revoked > 1_000, "{revoked} entries fit into the reserve");
+    let entries = log.entries();
+    assert_eq!(entries.len(), before + revoked);
+    assert!(entries[before..].iter().all(|e| e["path"] == "auth/token/revoke"));
+
+    log.disk.full.store(false, Ordering::SeqCst);
+    wait_until("the log works again", || audit.status().down.is_none());
+    revoke(&audit).await.unwrap();
+    write(&audit, "after").await;
+    // With room, the reserve is there again.
+    fill(&log, &audit);
+    revoke(&audit).await.unwrap();
+    assert_eq!(verify(log.path(), None, None, &mut |_| ()).unwrap().exit_code(), 2);
+}
+
+#[tokio::test]
+async fn a_log_is_taken_up_on_a_full_disk_and_records_what_takes_access_away() {
+    let log = Fixture::new(1 << 20);
+    log.disk.sets_aside.store(true, Ordering::SeqCst);
+    let audit = log.open();
+    fill(&log, &audit);
+    drop(audit);
+    let audit = log.open();
+    assert!(audit.reserve(&draft("ordinary")).unwrap().record(OK, ()).is_err());
+    revoke(&audit).await.unwrap();
+    let entries = log.entries();
+    let last: Vec<_> = entries[entries.len() - 2..].iter().map(|e| e["type"].as_str()).collect();
+    assert_eq!(last, [Some("start"), Some("request")]);
 }
 
 #[test]

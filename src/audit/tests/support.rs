@@ -120,6 +120,9 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 #[derive(Default)]
 pub struct Flaky {
     pub full: AtomicBool,
+    /// Blocks can be set aside, and what is set aside can be written while the disk is full.
+    pub sets_aside: AtomicBool,
+    pub allocated: AtomicU64,
     /// While full: bytes of a write that still fit.
     pub fits: AtomicU64,
     pub cut_fails: AtomicBool,
@@ -132,11 +135,26 @@ impl Medium for Flaky {
         if !self.full.load(Ordering::SeqCst) {
             return Disk.write(file, bytes);
         }
+        let end = file.metadata()?.len() + bytes.len() as u64;
+        if end <= self.allocated.load(Ordering::SeqCst) {
+            return Disk.write(file, bytes);
+        }
         let fits = self.fits.swap(0, Ordering::SeqCst) as usize;
         if fits == 0 {
             return Err(io::ErrorKind::StorageFull.into());
         }
         Disk.write(file, &bytes[..fits.min(bytes.len())])
+    }
+
+    fn allocate(&self, _: &File, _: u64, to: u64) -> io::Result<()> {
+        if !self.sets_aside.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        if self.full.load(Ordering::SeqCst) && to > self.allocated.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.allocated.fetch_max(to, Ordering::SeqCst);
+        Ok(())
     }
 
     fn cut(&self, file: &File, len: u64) -> io::Result<()> {

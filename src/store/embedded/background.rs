@@ -20,11 +20,22 @@ const COALESCE: Duration = Duration::from_millis(20);
 /// How often an idle store says so to its tails.
 const PROGRESS: Duration = Duration::from_millis(500);
 
-/// Runs until told to stop, and then until the overlay is empty.
+/// Runs until told to stop, and then until the overlay is empty, or the disk is too full for that:
+/// sled must never meet a full disk.
 pub(super) fn run_indexer(shared: &Arc<Shared>, index: &Index, overlay_bytes_max: usize) {
     let _on_panic = FailOnPanic(Arc::clone(shared));
     loop {
         let stopping = wait_for_work(shared, overlay_bytes_max);
+        if !shared.index_has_room() && shared.overlay.read().has_undrained() {
+            // What waits is in the journal and in memory; the next start finds it there too.
+            if stopping {
+                return;
+            }
+            shared.tails.progress();
+            std::thread::sleep(PROGRESS);
+            continue;
+        }
+        index.prepare_room();
         let rotated = {
             // No read that found nothing in the overlay may still be on its way to the index.
             let _gate = shared.gate.write();

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use tokio::sync::oneshot;
 
 use super::super::{Commit, CommitError, CommitId, Guard, ReadError, Revision, Stored, admission};
@@ -17,7 +17,7 @@ use super::merge;
 use super::overlay::{Layer, Lookup};
 use super::recent::Recent;
 use crate::clock::Clock;
-use crate::limits::{COMMIT_GROUP_BYTES_MAX, COMMIT_GROUP_MAX};
+use crate::limits::{COMMIT_GROUP_BYTES_MAX, COMMIT_GROUP_MAX, RESERVE_RETRY_INTERVAL};
 use crate::telemetry::StoreMetrics;
 
 /// A commit that waits, and where its outcome goes.
@@ -50,6 +50,13 @@ enum Verdict {
     Conflict { guard: usize },
 }
 
+/// Which commits are taken at present.
+enum Admission {
+    All,
+    /// The disk is nearly full: only those that take access away. With the refusal for the others.
+    Urgent(CommitError),
+}
+
 /// How long to wait between two looks at a full overlay (it is also woken).
 const ROOM_POLL: Duration = Duration::from_millis(20);
 
@@ -57,11 +64,34 @@ impl Committer {
     /// Runs until every sender of requests is gone and the queue is empty.
     pub(super) fn run(mut self) {
         let on_panic = FailOnPanic(Arc::clone(&self.shared));
-        while let Ok(first) = self.requests.recv() {
+        while let Some(first) = self.next() {
             let group = self.gather(first);
             self.process(group);
         }
         drop(on_panic);
+    }
+
+    /// The next request. While the room for urgent commits is missing, it is looked for meanwhile.
+    fn next(&mut self) -> Option<Request> {
+        while !self.journal.has_reserve() {
+            self.replenish();
+            match self.requests.recv_timeout(RESERVE_RETRY_INTERVAL) {
+                Ok(request) => return Some(request),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+        self.requests.recv().ok()
+    }
+
+    fn replenish(&mut self) {
+        if self.scarce().is_none() && self.shared.health.failure().is_none() {
+            // Without room there is none to be set aside; the next look may find some.
+            let replenished = self.journal.replenish();
+            if replenished.is_ok() {
+                tracing::info!("room for revocations on a full disk is set aside");
+            }
+        }
     }
 
     /// What waits goes together, up to the limits of a group.
@@ -77,10 +107,30 @@ impl Committer {
     }
 
     fn process(&mut self, group: Vec<Request>) {
-        if let Err(refusal) = self.admit() {
-            self.metrics.refused.inc_by(group.len() as u64);
-            return answer_all(group, &refusal);
+        match self.admit() {
+            Ok(Admission::All) => self.perform(group, false),
+            Ok(Admission::Urgent(refusal)) => {
+                let urgent = self.refuse_ordinary(group, &refusal);
+                self.perform(urgent, true);
+            }
+            Err(refusal) => self.refuse(group, &refusal),
         }
+    }
+
+    fn refuse(&self, group: Vec<Request>, refusal: &CommitError) {
+        self.metrics.refused.inc_by(group.len() as u64);
+        answer_all(group, refusal);
+    }
+
+    /// Refuses all but those that may use what is set aside, and returns these.
+    fn refuse_ordinary(&self, group: Vec<Request>, refusal: &CommitError) -> Vec<Request> {
+        let (urgent, ordinary) = group.into_iter().partition(|r| r.commit.urgent);
+        self.refuse(ordinary, refusal);
+        urgent
+    }
+
+    /// Checks, makes durable, publishes and answers. `urgent`: all of them are, and the disk is full.
+    fn perform(&mut self, group: Vec<Request>, urgent: bool) {
         let mut pending = Layer::default();
         let mut pending_ids: HashMap<CommitId, Revision> = HashMap::new();
         let mut revision = self.journal.head().seq;
@@ -110,10 +160,14 @@ impl Committer {
             }
         }
         if !appended.is_empty()
-            && let Err(refusal) = self.make_durable(&group, &appended)
+            && let Err(refusal) = self.make_durable(&group, &appended, urgent)
         {
-            self.metrics.refused.inc_by(group.len() as u64);
-            return answer_all(group, &refusal);
+            if !urgent && matches!(refusal, CommitError::Full(_)) {
+                // Nothing of the group happened, so what is urgent can be tried by itself.
+                let urgent = self.refuse_ordinary(group, &refusal);
+                return self.perform(urgent, true);
+            }
+            return self.refuse(group, &refusal);
         }
         self.publish(&group, &appended, pending);
         for (request, verdict) in group.into_iter().zip(verdicts) {
@@ -129,43 +183,62 @@ impl Committer {
         }
     }
 
-    /// Waits for room in the overlay; refuses when the store failed or the disk is nearly full.
-    fn admit(&self) -> Result<(), CommitError> {
+    /// Waits for room in the overlay. Refuses all when the store failed, and all but what is urgent
+    /// when the disk is nearly full.
+    fn admit(&self) -> Result<Admission, CommitError> {
         loop {
             if let Some(why) = self.shared.health.failure() {
                 return Err(CommitError::Fatal(why));
             }
+            let scarce = self.scarce();
+            if let Some(why) = &scarce {
+                self.shared.health.below_reserve(why);
+            }
             if self.shared.overlay.read().active_bytes() < self.overlay_bytes_max {
-                break;
+                return Ok(match scarce {
+                    Some(why) => Admission::Urgent(CommitError::Full(why)),
+                    None => Admission::All,
+                });
+            }
+            if let Some(why) = scarce
+                && !self.shared.index_has_room()
+            {
+                // The index takes nothing, so there is nothing to wait for.
+                return Err(CommitError::Full(why));
             }
             self.shared.wake_indexer();
             let mut room = self.shared.room.0.lock();
             self.shared.room.1.wait_for(&mut room, ROOM_POLL);
         }
-        match self.disk.free_bytes() {
-            Ok(free) if free < self.reserve_bytes => {
-                let why = format!("{free} bytes are free, {} are kept back", self.reserve_bytes);
-                self.shared.health.below_reserve(&why);
-                Err(CommitError::Full(why))
-            }
-            // Unknown room is no reason to refuse: a full disk shows when writing.
-            _ => Ok(()),
-        }
     }
 
-    fn make_durable(&mut self, group: &[Request], appended: &[usize]) -> Result<(), CommitError> {
+    /// Why the disk counts as full. Unknown room is no reason to refuse: a full disk shows when
+    /// writing.
+    fn scarce(&self) -> Option<String> {
+        let free = self.disk.free_bytes().ok().filter(|free| *free < self.reserve_bytes)?;
+        Some(format!("{free} bytes are free, {} are kept back", self.reserve_bytes))
+    }
+
+    fn make_durable(
+        &mut self,
+        group: &[Request],
+        appended: &[usize],
+        urgent: bool,
+    ) -> Result<(), CommitError> {
         let segments = self.shared.catalog.lock().segments.len();
         let commits = appended.iter().map(|i| &group[*i].commit);
         let bytes: usize = commits.clone().map(admission::size).sum();
         let began = self.clock.boot();
-        let appending = self.journal.append(commits, self.clock.now());
+        let appending = self.journal.append(commits, self.clock.now(), urgent);
         self.metrics.sync_seconds.observe(self.clock.boot().saturating_since(began));
         match appending {
             Ok(()) => {
                 self.metrics.commits.inc_by(appended.len() as u64);
                 self.metrics.bytes.inc_by(bytes as u64);
                 self.metrics.group.count(appended.len() as u64);
-                self.shared.health.has_room();
+                if !urgent {
+                    self.shared.health.has_room();
+                }
                 if self.shared.catalog.lock().segments.len() != segments {
                     let _ = self.fold.try_send(());
                 }

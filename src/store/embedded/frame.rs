@@ -139,6 +139,7 @@ impl Frame<'_> {
             puts: Vec::with_capacity(puts),
             deletes: Vec::with_capacity(deletes),
             note: Bytes::new(),
+            urgent: false,
         };
         for _ in 0..puts {
             let (key, value) = rest.put()?;

@@ -128,6 +128,7 @@ fn commit(n: u8) -> Commit {
         puts: vec![(Bytes::from(vec![b'k', n]), Bytes::from(vec![n; usize::from(n) * 9]))],
         deletes: vec![Delete::Key(Bytes::from_static(b"d")), Delete::Closed(Bytes::from(vec![n]))],
         note: Bytes::from_static(b"note"),
+        urgent: false,
     }
 }
 
@@ -144,7 +145,7 @@ fn written() -> &'static Written {
         let (mut journal, _) = recover(&disk, |_| ()).unwrap();
         for group in [&[1][..], &[2, 3], &[4], &[5, 6, 7], &[8], &[9, 10]] {
             let commits: Vec<Commit> = group.iter().map(|n| commit(*n)).collect();
-            journal.append(commits.iter(), Timestamp(7)).unwrap();
+            journal.append(commits.iter(), Timestamp(7), false).unwrap();
         }
         let files = disk.files();
         let mut frames = Vec::new();
@@ -214,7 +215,7 @@ fn goes_on(disk: &Memory, journal: Journal) {
     drop(journal);
     let (mut journal, torn) = recover(disk, |_| ()).expect("what was repaired is sound");
     assert_eq!((journal.head(), torn), (head, 0), "recovered differently the second time");
-    journal.append([commit(11)].iter(), Timestamp(8)).unwrap();
+    journal.append([commit(11)].iter(), Timestamp(8), false).unwrap();
     let head = journal.head();
     let (journal, _) = recover(disk, |_| ()).expect("what was appended is sound");
     assert_eq!(journal.head(), head);

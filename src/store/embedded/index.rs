@@ -6,12 +6,15 @@
 //! needed, because replaying commits over a later state ends in the same state. What is needed is
 //! order (sled's log keeps it): `applied` is written after everything that it speaks of.
 
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use rustix::fs::FallocateFlags;
 
 use super::super::{CommitId, Revision, Stored};
 use super::journal::Head;
@@ -27,8 +30,15 @@ pub(super) struct IndexError(pub String);
 pub(super) struct Index {
     db: sled::Db,
     records: sled::Tree,
+    /// sled's log, for [`Index::prepare_room`].
+    log: Arc<File>,
 }
 
+/// sled's name for its log.
+const LOG: &str = "db";
+/// Blocks that sled's log has beyond its end: what sled writes by and by of a layer that it was
+/// given, it can write even if others fill the disk meanwhile.
+const AHEAD_BYTES: u64 = 2 << 20;
 const RECORDS: &[u8] = b"records/1";
 const APPLIED: &[u8] = b"applied";
 /// Revision and commit id before each value.
@@ -54,7 +64,8 @@ impl Index {
                 .flush_every_ms(Some(TIDY_EVERY_MS))
                 .open()?;
             let records = db.open_tree(RECORDS)?;
-            Ok(Self { db, records })
+            let log = File::options().write(true).open(path.join(LOG))?;
+            Ok(Self { db, records, log: Arc::new(log) })
         })
     }
 
@@ -86,6 +97,19 @@ impl Index {
     /// Entries under `prefix` from the key `start` on.
     pub(super) fn range_from(&self, prefix: &[u8], start: &[u8]) -> Range {
         Range { iter: self.records.range(start.max(prefix)..), prefix: prefix.to_vec() }
+    }
+
+    /// Gets blocks for what sled is about to write. Where that fails, sled finds room by itself or
+    /// the disk is full, which the caller has looked at.
+    pub(super) fn prepare_room(&self) {
+        if let Ok(found) = self.log.metadata() {
+            let _ = rustix::fs::fallocate(
+                &*self.log,
+                FallocateFlags::KEEP_SIZE,
+                found.len(),
+                AHEAD_BYTES,
+            );
+        }
     }
 
     /// Brings in a layer, then says that everything up to `head` is there.

@@ -10,6 +10,7 @@ use super::super::Commit;
 use super::OpenError;
 use super::disk::{Disk, File, TEMPORARY, is_full};
 use super::frame::{self, Frame, Hash, Place};
+use super::reserve::Reserve;
 use super::segment::{self, HEADER_BYTES, Segment};
 use super::snapshot::SnapshotInfo;
 use crate::clock::Timestamp;
@@ -86,6 +87,11 @@ pub(super) struct Journal {
     capacity: u64,
     head: Head,
     buffer: Vec<u8>,
+    /// The room for urgent commits.
+    reserve: Reserve,
+    /// The active segment has all the room of a segment. If not, it was begun or repaired on a full
+    /// disk (it may have been the reserve), and only urgent commits go into it as it is.
+    whole: bool,
     failed: Option<String>,
 }
 
@@ -141,19 +147,20 @@ impl Journal {
         }
         let catalog = Arc::new(Mutex::new(catalog));
         let mut recovered = Recovered::default();
-        let (active, file, end) = match last {
+        let (active, file, end, whole) = match last {
             Some((segment, mut file, scan)) => {
                 recovered.torn_bytes = scan.torn_bytes;
-                repair(&mut *file, &scan, segment_bytes)?;
-                (segment, file, scan.end)
+                let whole = repair(&mut *file, &scan, segment_bytes)?;
+                (segment, file, scan.end, whole)
             }
             None => {
                 let first = Segment { first_seq: head.seq + 1, previous: head.hash };
                 let file = create_segment(&*disk, &first, segment_bytes)?;
                 catalog.lock().segments.push(first);
-                (first, file, HEADER_BYTES)
+                (first, file, HEADER_BYTES, true)
             }
         };
+        let reserve = Reserve::find(&*disk, segment_bytes)?;
         let journal = Self {
             disk,
             catalog,
@@ -164,6 +171,8 @@ impl Journal {
             capacity: segment_bytes.max(end),
             head,
             buffer: Vec::new(),
+            reserve,
+            whole,
             failed: None,
         };
         Ok((journal, recovered))
@@ -177,21 +186,52 @@ impl Journal {
         Arc::clone(&self.catalog)
     }
 
+    /// Whether there is room set aside for urgent commits.
+    pub(super) fn has_reserve(&self) -> bool {
+        self.reserve.is_there
+    }
+
+    /// Sets room for urgent commits aside again.
+    pub(super) fn replenish(&mut self) -> io::Result<()> {
+        self.reserve.replenish(&*self.disk)
+    }
+
     /// Appends one frame a commit and syncs once. They are durable when it returns `Ok`, in order,
     /// with the seqs after the head's; otherwise none of them happened, or the journal failed.
+    /// `urgent` ones may use the room that is set aside.
     pub(super) fn append<'a>(
         &mut self,
         commits: impl Iterator<Item = &'a Commit> + Clone,
         time: Timestamp,
+        urgent: bool,
     ) -> Result<(), AppendError> {
         if let Some(why) = &self.failed {
             return Err(AppendError::Failed(why.clone()));
         }
-        let needed: usize = commits.clone().map(frame::encoded_len).sum();
-        if self.end + needed as u64 > self.capacity {
-            self.rotate(needed as u64)?;
+        if !self.whole && !urgent {
+            self.make_whole()?;
         }
+        let needed = commits.clone().map(frame::encoded_len).sum::<usize>() as u64;
+        if self.end + needed > self.capacity {
+            match self.rotate(needed) {
+                Err(AppendError::Full(why)) if urgent => self.take_reserve(why)?,
+                other => other?,
+            }
+        }
+        match self.append_here(commits.clone(), time) {
+            Err(AppendError::Full(why)) if urgent => {
+                self.take_reserve(why)?;
+                self.append_here(commits, time)
+            }
+            other => other,
+        }
+    }
 
+    fn append_here<'a>(
+        &mut self,
+        commits: impl Iterator<Item = &'a Commit>,
+        time: Timestamp,
+    ) -> Result<(), AppendError> {
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
         let mut head = self.head;
@@ -257,6 +297,42 @@ impl Journal {
         let _ = self.file.set_len(self.end);
         self.catalog.lock().segments.push(next);
         (self.active, self.file, self.end, self.capacity) = (next, file, HEADER_BYTES, capacity);
+        self.whole = true;
+        Ok(())
+    }
+
+    /// Gives the active segment the room that it began without.
+    fn make_whole(&mut self) -> Result<(), AppendError> {
+        match self.file.allocate(self.segment_bytes) {
+            Ok(()) => {
+                self.whole = true;
+                self.capacity = self.segment_bytes.max(self.end);
+                Ok(())
+            }
+            Err(error) if is_full(&error) => Err(AppendError::Full(error.to_string())),
+            Err(error) => Err(self.fail("allocating a segment", &error)),
+        }
+    }
+
+    /// Goes on in the file that was set aside, which takes no room that it doesn't have already.
+    /// `why` is the refusal when there is none.
+    fn take_reserve(&mut self, why: String) -> Result<(), AppendError> {
+        let next = Segment { first_seq: self.head.seq + 1, previous: self.head.hash };
+        let file = match self.reserve.take(&*self.disk, &next) {
+            Ok(Some(file)) => file,
+            Ok(None) => return Err(AppendError::Full(why)),
+            Err(error) if is_full(&error) => return Err(AppendError::Full(error.to_string())),
+            Err(error) => return Err(self.fail("beginning a segment in the reserve", &error)),
+        };
+        if next.first_seq == self.active.first_seq {
+            // The active segment was empty; the new file has taken its name.
+        } else {
+            let _ = self.file.set_len(self.end);
+            self.catalog.lock().segments.push(next);
+        }
+        (self.active, self.file, self.end) = (next, file, HEADER_BYTES);
+        self.capacity = self.segment_bytes;
+        self.whole = false;
         Ok(())
     }
 
@@ -291,7 +367,9 @@ pub(super) fn check_joint(
 /// Writes again what no sync is known to have covered, cuts a torn end, and syncs. The rewriting
 /// matters after a failed sync in the life of this boot: the kernel may show pages that it gave up
 /// writing, and only a new write makes it try again.
-fn repair(file: &mut dyn File, scan: &segment::Scan, segment_bytes: u64) -> io::Result<()> {
+///
+/// True if the segment has all its room, false if the disk is too full for that.
+fn repair(file: &mut dyn File, scan: &segment::Scan, segment_bytes: u64) -> io::Result<bool> {
     let mut offset = scan.unproven;
     let mut chunk = vec![0; BUFFER_KEPT_BYTES];
     while offset < scan.end {
@@ -302,14 +380,23 @@ fn repair(file: &mut dyn File, scan: &segment::Scan, segment_bytes: u64) -> io::
         file.write_at(offset, &chunk[..len])?;
         offset += len as u64;
     }
+    let len = file.len()?;
     if scan.torn_bytes > 0 {
         file.set_len(scan.end)?;
     }
-    match file.allocate(segment_bytes) {
-        Err(error) if !is_full(&error) => return Err(error),
-        _ => {}
-    }
-    file.sync()
+    let whole = match file.allocate(segment_bytes) {
+        Ok(()) => true,
+        Err(error) if is_full(&error) => {
+            // What it had before the cut, it may have again.
+            match file.allocate(len) {
+                Err(error) if !is_full(&error) => return Err(error),
+                _ => false,
+            }
+        }
+        Err(error) => return Err(error),
+    };
+    file.sync()?;
+    Ok(whole)
 }
 
 fn create_segment(disk: &dyn Disk, segment: &Segment, capacity: u64) -> io::Result<Box<dyn File>> {

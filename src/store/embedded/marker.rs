@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::disk::{Disk, write_atomically};
+use super::disk::{Disk, TEMPORARY, is_full, write_atomically};
 
 const NAME: &str = "marker";
 const FIRST_LINE: &str = "strongroom-index 1";
@@ -38,7 +38,14 @@ impl Marker {
             Self::Clean => "clean".into(),
             Self::Rebuild => "rebuild".into(),
         };
-        write_atomically(disk, NAME, format!("{FIRST_LINE}\n{state}\n").as_bytes())
+        let text = format!("{FIRST_LINE}\n{state}\n");
+        match write_atomically(disk, NAME, text.as_bytes()) {
+            Err(error) if is_full(&error) => {
+                let _ = disk.remove(&format!("{NAME}{TEMPORARY}"));
+                write_over(disk, text.as_bytes())
+            }
+            done => done,
+        }
     }
 
     fn parse(text: &str) -> Self {
@@ -52,6 +59,15 @@ impl Marker {
             _ => Self::Rebuild,
         }
     }
+}
+
+/// Without room for a second file, in the place of the first: it has a block. Should the power go
+/// meanwhile, a mixture of the two is read as `Rebuild`, or says what one of them said.
+fn write_over(disk: &dyn Disk, text: &[u8]) -> io::Result<()> {
+    let mut file = disk.open(NAME)?;
+    file.write_at(0, text)?;
+    file.set_len(text.len() as u64)?;
+    file.sync()
 }
 
 /// The id of this boot of the machine. Unknown ones never equal another, so the index is then

@@ -127,6 +127,12 @@ impl SimulatedDisk {
         self.0.lock().capacity = bytes;
     }
 
+    /// Nothing more fits.
+    pub(super) fn fill(&self) {
+        let mut world = self.0.lock();
+        world.capacity = Some(world.used());
+    }
+
     /// A disk that lies, to show that the tests notice.
     pub(super) fn ignore_syncs(&self) {
         self.0.lock().syncs_do_nothing = true;
@@ -253,9 +259,12 @@ impl World {
         if self.without_power { Err(io::Error::other("no power")) } else { Ok(()) }
     }
 
+    fn used(&self) -> u64 {
+        self.inodes.values().map(|inode| inode.seen.len() as u64).sum()
+    }
+
     fn free(&self) -> u64 {
-        let used: u64 = self.inodes.values().map(|inode| inode.seen.len() as u64).sum();
-        self.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(used))
+        self.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(self.used()))
     }
 
     fn change_name(&mut self, change: NameChange) {

@@ -19,5 +19,6 @@ fn commit(n: u64, key: &str, value: impl Into<Bytes>) -> Commit {
         puts: vec![(Bytes::copy_from_slice(key.as_bytes()), value.into())],
         deletes: vec![],
         note: Bytes::from_static(b"note"),
+        urgent: false,
     }
 }

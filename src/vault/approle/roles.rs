@@ -133,7 +133,7 @@ impl Vault {
         ask: Ask<'_>,
         name: &str,
     ) -> Answer<()> {
-        let (turn, pass) = self.admit(caller, ask).await?;
+        let (turn, pass) = self.admit(caller, ask.urgent(true)).await?;
         turn.run(async {
             let opened = pass?.opened;
             let id = MountId(mount.id);
@@ -141,6 +141,7 @@ impl Vault {
             let Some(role) = self.role(&opened, mount, &name).await? else { return Ok(()) };
             let at = role_at(id, &name);
             let mut unit = opened.barrier.unit();
+            unit.urgent();
             unit.expect_at::<Role>(&at, role.revision);
             unit.delete::<Role>(&at);
             unit.delete::<RoleIdRecord>(&role_id_at(id, &role.value.role_id));

@@ -104,7 +104,7 @@ impl Vault {
         name: &str,
         which: SecretIdRef<'_>,
     ) -> Answer<bool> {
-        let (turn, pass) = self.admit(caller, ask.kind(audit::Kind::Auth)).await?;
+        let (turn, pass) = self.admit(caller, ask.kind(audit::Kind::Auth).urgent(true)).await?;
         turn.run(async {
             let opened = pass?.opened;
             let Some(entry) = self.secret_id(&opened, mount, name, &which).await? else {
@@ -166,6 +166,7 @@ impl Vault {
                 return Ok(());
             }
             let mut unit = opened.barrier.unit();
+            unit.urgent();
             unit.expect_at::<AccessorRecord>(&at, pointer.revision);
             unit.delete::<AccessorRecord>(&at);
             unit.delete::<SecretId>(&secret_id_at(id, &pointer.value.digest));

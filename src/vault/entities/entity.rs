@@ -107,7 +107,7 @@ impl Vault {
         id: Option<&str>,
         update: EntityUpdate,
     ) -> Answer<Option<Entity>> {
-        let (turn, pass) = self.admit(caller, ask).await?;
+        let (turn, pass) = self.admit(caller, ask.urgent(update.disabled == Some(true))).await?;
         turn.run(async {
             let session = pass?;
             let opened = &session.opened;
@@ -134,6 +134,9 @@ impl Vault {
                     guard(&session, "entity", entity.id, &entity.name)?;
                 }
                 let mut unit = opened.barrier.unit();
+                if update.disabled == Some(true) && current.is_some() {
+                    unit.urgent();
+                }
                 self.save_entity(opened, &mut unit, current.as_ref(), &after).await?;
                 unit.note(self.note(caller, "identity.entity.put", &after.id.to_string()));
                 match self.commit(opened, unit).await {
@@ -158,7 +161,7 @@ impl Vault {
         ask: Ask<'_>,
         which: &[EntityRef<'_>],
     ) -> Answer<()> {
-        let (turn, pass) = self.admit(caller, ask).await?;
+        let (turn, pass) = self.admit(caller, ask.urgent(true)).await?;
         turn.run(async {
             let session = pass?;
             let opened = &session.opened;
@@ -192,6 +195,7 @@ impl Vault {
             let Some(entry) = self.find_entity(opened, which).await? else { return Ok(()) };
             let id = entry.value.id;
             let mut unit = opened.barrier.unit();
+            unit.urgent();
             self.drop_entity(opened, &mut unit, &entry);
             let groups = opened.identities.groups();
             // What does not fit keeps the id, which is nobody's, until the group is next written.

@@ -177,7 +177,7 @@ impl Vault {
         ask: Ask<'_>,
         which: GroupRef<'_>,
     ) -> Answer<()> {
-        let (turn, pass) = self.admit(caller, ask).await?;
+        let (turn, pass) = self.admit(caller, ask.urgent(true)).await?;
         turn.run(async {
             let session = pass?;
             let opened = &session.opened;
@@ -187,6 +187,7 @@ impl Vault {
             guard(&session, "group", group.id, &group.name)?;
             let at = group_at(group.id);
             let mut unit = opened.barrier.unit();
+            unit.urgent();
             let current = opened.barrier.read_fresh::<Group>(&at).await?;
             unit.expect_at::<Group>(&at, current.ok_or(VaultError::Contended)?.revision);
             unit.delete::<Group>(&at);

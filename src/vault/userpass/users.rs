@@ -121,7 +121,7 @@ impl Vault {
         name: &str,
         new: PasswordChange,
     ) -> Answer<()> {
-        let (turn, pass) = self.admit(caller, ask).await?;
+        let (turn, pass) = self.admit(caller, ask.urgent(new.revoke_leases)).await?;
         turn.run(async {
             let opened = pass?.opened;
             let password = self.hashed(Some(new.password)).await?;
@@ -180,6 +180,7 @@ impl Vault {
                 let role = name.as_str().to_owned();
                 let subject = Subject::Role { mount_id: hex::encode(mount.id), role };
                 let cutoff = Cutoff::new(subject, self.now());
+                unit.urgent();
                 self.put_cutoff(&mut unit, &cutoff).await?;
                 cut = Some((cutoff, opened.begin_cut().await));
             }
@@ -206,7 +207,7 @@ impl Vault {
         ask: Ask<'_>,
         name: &str,
     ) -> Answer<()> {
-        let (turn, pass) = self.admit(caller, ask).await?;
+        let (turn, pass) = self.admit(caller, ask.urgent(true)).await?;
         turn.run(async {
             let opened = pass?.opened;
             let id = MountId(mount.id);
@@ -216,6 +217,7 @@ impl Vault {
             for _ in 0..TRIES {
                 let Some(user) = self.user(&opened, mount, &name).await? else { return Ok(()) };
                 let mut unit = opened.barrier.unit();
+                unit.urgent();
                 unit.expect_at::<User>(&at, user.revision);
                 unit.delete::<User>(&at);
                 unit.leave(id, kinds::USERPASS_NAME, name.as_str());

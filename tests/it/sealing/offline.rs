@@ -54,6 +54,7 @@ impl Offline {
             puts: vec![(key.clone(), Bytes::copy_from_slice(value))],
             deletes: Vec::new(),
             note: Bytes::new(),
+            urgent: false,
         };
         self.runtime.block_on(self.store.commit(commit)).unwrap();
     }

@@ -30,6 +30,7 @@ fn golden_commit() -> Commit {
         puts: vec![(Bytes::from_static(b"k"), Bytes::from_static(&[1, 2]))],
         deletes: vec![Delete::Closed(Bytes::from_static(b"p"))],
         note: Bytes::from_static(b"n"),
+        urgent: false,
     }
 }
 
@@ -109,6 +110,7 @@ fn any_commit() -> impl Strategy<Value = Commit> {
             puts,
             deletes,
             note,
+            urgent: false,
         },
     )
 }

@@ -83,6 +83,62 @@ fn acknowledged_commits_survive_full_disks_and_power_cuts() {
     }
 }
 
+/// What takes access away finds its room on a disk that others have filled to the last byte, after
+/// power cuts and restarts too, until the room set aside is used up; ordinary commits leave it alone.
+#[test]
+fn urgent_commits_have_room_on_a_full_disk_through_power_cuts() {
+    let mut from_the_reserve = 0;
+    for seed in 0..seeds() {
+        let mut world = World::new(seed);
+        let (mut journal, _) = world.open().unwrap();
+        assert!(journal.has_reserve());
+        // The active segment is filled to somewhere.
+        for _ in 0..world.dice.below(140) {
+            world.append(&mut journal, false).unwrap();
+        }
+        world.disk.fill();
+        let mut life = Some(journal);
+        let (mut taken, mut used_up) = (0, false);
+        for _ in 0..6 {
+            let operations = world.dice.below(60);
+            if world.dice.one_in(2) {
+                world.disk.cut_power_after(operations);
+            }
+            if let Some(mut journal) = life.take() {
+                for _ in 0..8 {
+                    let had_reserve = journal.has_reserve();
+                    match world.append(&mut journal, true) {
+                        Ok(()) => taken += 1,
+                        Err(AppendError::Full(_)) => used_up = true,
+                        Err(AppendError::Failed(_)) => break,
+                    }
+                    if had_reserve && !journal.has_reserve() {
+                        from_the_reserve += 1;
+                        let ordinary = world.append(&mut journal, false);
+                        assert!(!matches!(ordinary, Ok(())), "seed {seed}");
+                    }
+                    // Whatever was given back, others take it.
+                    world.disk.fill();
+                }
+            }
+            if world.disk.is_without_power() || world.dice.one_in(3) {
+                world.disk.reboot();
+                world.disk.fill();
+            } else {
+                world.disk.cut_power_after(usize::MAX);
+            }
+            life = world.open().map(|(journal, _)| journal);
+        }
+        assert!(taken >= 20 || !used_up, "seed {seed}: only {taken} found room");
+        world.disk.set_capacity(None);
+        world.disk.reboot();
+        let (mut journal, _) = world.open().unwrap();
+        assert!(journal.has_reserve(), "with room it is set aside again");
+        world.append(&mut journal, false).unwrap();
+    }
+    assert!(from_the_reserve > seeds() / 4, "{from_the_reserve} lives met the reserve");
+}
+
 /// The tests above would be worth nothing if they passed on a disk that doesn't sync.
 #[test]
 fn a_disk_that_ignores_syncs_is_noticed() {
@@ -177,7 +233,8 @@ impl World {
                 let commit = self.any_commit();
                 self.history.push(commit);
             }
-            match journal.append(self.history[before..].iter(), Timestamp(1)) {
+            let urgent = self.dice.one_in(4);
+            match journal.append(self.history[before..].iter(), Timestamp(1), urgent) {
                 Ok(()) => self.acknowledged = self.history.len(),
                 Err(AppendError::Full(_)) => {
                     self.history.truncate(before);
@@ -188,6 +245,22 @@ impl World {
                 Err(AppendError::Failed(_)) => return,
             }
         }
+    }
+
+    /// One small commit.
+    fn append(&mut self, journal: &mut Journal, urgent: bool) -> Result<(), AppendError> {
+        self.next_id += 1;
+        let commit = super::commit(self.next_id, "k", vec![7; 100]);
+        self.history.push(commit);
+        let last = self.history.len() - 1;
+        let done = journal.append(self.history[last..].iter(), Timestamp(1), urgent);
+        match &done {
+            Ok(()) => self.acknowledged = self.history.len(),
+            // It may be found again after a failure.
+            Err(AppendError::Failed(_)) => {}
+            Err(AppendError::Full(_)) => self.history.truncate(last),
+        }
+        done
     }
 
     fn any_commit(&mut self) -> Commit {
@@ -262,7 +335,7 @@ fn written(disk: &SimulatedDisk, groups: &[usize]) -> Vec<Commit> {
         for _ in 0..*group {
             all.push(super::commit(all.len() as u64, "k", vec![7; 100]));
         }
-        journal.append(all[start..].iter(), Timestamp(1)).unwrap();
+        journal.append(all[start..].iter(), Timestamp(1), false).unwrap();
     }
     all
 }
@@ -317,14 +390,14 @@ fn a_full_disk_refuses_and_comes_back_with_room() {
     disk.set_capacity(Some(SEGMENT_BYTES + 100));
     let mut done = 0;
     let big = |n| super::commit(n, "k", vec![1; 4_000]);
-    while journal.append([big(done)].iter(), Timestamp(1)).is_ok() {
+    while journal.append([big(done)].iter(), Timestamp(1), false).is_ok() {
         done += 1;
     }
     assert!(done >= 4);
-    let refused = journal.append([big(done)].iter(), Timestamp(1));
+    let refused = journal.append([big(done)].iter(), Timestamp(1), false);
     assert!(matches!(refused, Err(AppendError::Full(_))));
     disk.set_capacity(None);
-    journal.append([big(done)].iter(), Timestamp(1)).unwrap();
+    journal.append([big(done)].iter(), Timestamp(1), false).unwrap();
     drop(journal);
     disk.reboot();
     let mut found = Vec::new();
@@ -350,9 +423,11 @@ fn a_group_without_room_leaves_nothing_behind() {
         let commits = |from: u64, to: u64| -> Vec<Commit> {
             (from..to).map(|n| super::commit(n, "k", vec![7; 100])).collect()
         };
-        let refused = journal.append(commits(0, 5).iter(), Timestamp(1));
+        let ordinary = journal.append(commits(0, 1).iter(), Timestamp(1), false);
+        assert!(matches!(ordinary, Err(AppendError::Full(_))), "the little room is for the urgent");
+        let refused = journal.append(commits(0, 5).iter(), Timestamp(1), true);
         assert!(matches!(refused, Err(AppendError::Full(_))));
-        journal.append(commits(10, 11).iter(), Timestamp(1)).unwrap();
+        journal.append(commits(10, 11).iter(), Timestamp(1), true).unwrap();
         drop(journal);
         if seed % 2 == 0 {
             disk.reboot();
@@ -370,7 +445,7 @@ fn after_a_failed_sync_nothing_is_acknowledged_until_reopened() {
     disk.fail_sync_after(0);
     let one = [super::commit(1, "k", vec![1; 10])];
     for _ in 0..3 {
-        let failed = journal.append(one.iter(), Timestamp(1));
+        let failed = journal.append(one.iter(), Timestamp(1), false);
         assert!(matches!(failed, Err(AppendError::Failed(_))));
     }
 }
