@@ -41,7 +41,7 @@ pub const RESERVE_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// Room that the open audit segment keeps for entries about access taken away, bytes.
 pub const AUDIT_RESERVE_BYTES: u64 = 1 << 20;
 /// Room that it gets ahead of what is written to it, bytes.
-pub const AUDIT_AHEAD_BYTES: u64 = 1 << 20;
+pub const AUDIT_AHEAD_BYTES: u64 = 256 << 10;
 /// Plaintext of one secret version, bytes of JSON.
 pub const SECRET_BYTES_MAX: usize = 512 << 10;
 

@@ -111,6 +111,11 @@ impl Server {
         fs::write(&path, edit(text)).unwrap();
     }
 
+    /// From the next start on it is `server --config`, with what `dev` wrote.
+    pub fn leave_dev(&mut self) {
+        self.configured = true;
+    }
+
     pub fn config(&self) -> PathBuf {
         self.data().join("strongroom.toml")
     }

@@ -94,11 +94,12 @@ pub(super) fn give_to_index(root: &dyn Disk) {
 pub(super) fn keep_for_index(root: &dyn Disk, room_bytes: u64) {
     let wanted = INDEX_RESERVE_BYTES.min(room_bytes);
     let there = root.open(INDEX).and_then(|file| file.len()).unwrap_or(0);
+    let step = wanted / 64;
     let mut bytes = wanted;
-    while bytes > there && bytes >= wanted / 16 {
+    while step > 0 && bytes > there {
         if set_aside(root, INDEX, bytes).is_ok() {
             return;
         }
-        bytes /= 2;
+        bytes -= step;
     }
 }
