@@ -292,6 +292,15 @@ impl Audit {
         self.append(entry::encode_own(Kind::Recovery, &entry::Detail(text)), true).map(|_| ())
     }
 
+    /// An entry for what had none of its own: counts by kind. An error means that it was not taken and
+    /// is to be told again.
+    pub fn shed(&self, counts: &str) -> Result<(), Unavailable> {
+        self.takes_entries(false)?;
+        // From here on the log has it, and writes it after a repair if not now.
+        let _kept = self.append(entry::encode_own(Kind::Shed, &entry::Detail(counts)), false);
+        Ok(())
+    }
+
     fn floors(&self) -> &Arc<Floors> {
         &self.shared.floors
     }

@@ -45,7 +45,7 @@ mod tools;
 mod userpass;
 mod wrapping;
 
-pub use serve::{Event, Gate, admin, network};
+pub use serve::{Event, Gate, admin, network, record_refused};
 
 /// The version that clients gate features on: a constant of the dialect, not ours.
 pub const DIALECT_VERSION: &str = "1.19.0";

@@ -42,6 +42,8 @@ pub const RESERVE_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 pub const AUDIT_RESERVE_BYTES: u64 = 1 << 20;
 /// Room that it gets ahead of what is written to it, bytes.
 pub const AUDIT_AHEAD_BYTES: u64 = 256 << 10;
+/// How often the audit log is told what the listener turned away, where there is something to tell.
+pub const SHED_ENTRY_INTERVAL: Duration = Duration::from_secs(1);
 /// Plaintext of one secret version, bytes of JSON.
 pub const SECRET_BYTES_MAX: usize = 512 << 10;
 

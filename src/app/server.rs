@@ -108,6 +108,8 @@ async fn serve(args: &ServerArgs, config: Config, logs: Logs) -> Result<(), AppE
     let network =
         tokio::spawn(http::network(listener, gate.clone(), vault.clone(), stopping.clone()));
     let admin = tokio::spawn(http::admin(admin, gate.clone(), vault, stopping));
+    let (drained, ended) = watch::channel(false);
+    let tally = tokio::spawn(http::record_refused(gate.clone(), parts.audit.clone(), ended));
     let admin_path = config.admin.socket.clone();
     let file = args.config.clone();
     let reloader =
@@ -125,6 +127,8 @@ async fn serve(args: &ServerArgs, config: Config, logs: Logs) -> Result<(), AppE
     logs.end_watching();
     let _ = network.await;
     let _ = admin.await;
+    let _ = drained.send(true);
+    let _ = tally.await;
     supervisor.abort();
     reloader.abort();
     let _ = std::fs::remove_file(&admin_path);

@@ -30,6 +30,8 @@ pub enum Kind {
     Stop,
     /// The log was damaged or out of order for a while (written by the log itself).
     Recovery,
+    /// What the listener turned away before it was a request: counts (written by the log itself).
+    Shed,
 }
 
 impl Kind {
@@ -43,6 +45,7 @@ impl Kind {
             Kind::Start => "start",
             Kind::Stop => "stop",
             Kind::Recovery => "recovery",
+            Kind::Shed => "shed",
         }
     }
 }

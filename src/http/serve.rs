@@ -2,12 +2,14 @@
 //! Our own, because `axum::serve` has neither deadlines nor limits. What a connection does wrong is
 //! its own matter: every one is a task, every wait has an end, and accepting never waits for any.
 //!
+//! * `tally`: those counts for the audit log
 //! * `gate`: who may come in, and counts; `bodies`: what their bodies may hold together
 //! * `watched`: deadlines of a stream; `refuse`: constant answers
 
 mod bodies;
 mod gate;
 mod refuse;
+mod tally;
 mod watched;
 
 use std::convert::Infallible;
@@ -27,6 +29,7 @@ use tokio::task::JoinSet;
 
 pub use bodies::Held;
 pub use gate::{Event, Gate};
+pub use tally::record_refused;
 use watched::{Phase, Watched};
 
 use super::entry;

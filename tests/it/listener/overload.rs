@@ -84,6 +84,20 @@ fn p25_a_request_without_a_place_is_told_and_health_and_the_admin_socket_are_ans
     drop(waiting);
     until("places come back", || server.get("sys/mounts", Some(&root)).status == 200);
     assert!(event(&server, "shed") > 0.0);
+    // No entry for each, and yet the log tells of all of them.
+    let told = || -> f64 {
+        let of_a_line = |line: &str| -> f64 {
+            let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+            let detail = entry["detail"].as_str().filter(|_| entry["type"] == "shed");
+            let counts = detail.unwrap_or_default().split(' ');
+            let counts = counts.filter_map(|pair| pair.strip_prefix("shed="));
+            counts.map(|n| n.parse::<f64>().unwrap()).sum()
+        };
+        let log = std::fs::read_to_string(server.audit().join(format!("{:020}.jsonl", 0)));
+        log.unwrap().lines().filter(|line| line.contains("\"shed\"")).map(of_a_line).sum()
+    };
+    until("the log counts what was shed", || told() >= event(&server, "shed"));
+    assert!(told() <= event(&server, "shed"));
 }
 
 /// Strangers fill what bodies may hold; who has a lease writes all the same.
