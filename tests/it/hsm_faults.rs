@@ -227,6 +227,24 @@ fn away_for_too_long_the_vault_seals_and_opens_again_by_itself() {
 }
 
 #[test]
+fn without_the_hsm_the_log_goes_on_and_its_unproven_stretch_is_named_until_it_is_covered() {
+    let faulty = Faulty::new();
+    let server = Server::start_on(&faulty);
+    let root = server.root_token();
+    server.post("secret/data/a", &root, json!({"data": {"v": "right"}})).ok();
+    until("a checkpoint covers all", || server.verify_audit().code == Some(0));
+    faulty.control(REMOVED);
+    for _ in 0..3 {
+        server.get("secret/data/a", Some(&root)).ok();
+    }
+    let verdict = server.verify_audit();
+    assert_eq!(verdict.code, Some(2), "{verdict:?}");
+    assert!(verdict.stdout.contains("\nunproven: entries "), "{verdict:?}");
+    faulty.control("");
+    until("the stretch is covered", || server.verify_audit().code == Some(0));
+}
+
+#[test]
 fn a_start_without_the_hsm_listens_and_one_with_a_wrong_pin_ends() {
     let faulty = Faulty::new();
     let mut server = Server::start_on(&faulty);
