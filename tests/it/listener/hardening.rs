@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::configured;
+use crate::harness::Server;
 
 #[test]
 fn p45_a_server_neither_dumps_its_memory_nor_runs_on_places_open_to_others() {
@@ -32,6 +33,26 @@ fn p45_a_server_neither_dumps_its_memory_nor_runs_on_places_open_to_others() {
         set_permissions(path, Permissions::from_mode(good)).unwrap();
         server.restart();
     }
+}
+
+/// What `/proc` shows of it depends on who looks, so the call itself is watched. It comes before the
+/// configuration's secrets are read, and nothing turns it back.
+#[test]
+fn p45_a_servers_memory_can_be_neither_dumped_nor_traced() {
+    let trace = tempfile::NamedTempFile::new().unwrap();
+    let path = trace.path().to_str().unwrap();
+    let mut server =
+        Server::start_under(&["strace", "-D", "-f", "-e", "trace=prctl,execve", "-o", path]);
+    server.reconfigure(|text| text);
+    server.restart();
+    let lines = std::fs::read_to_string(trace.path()).unwrap();
+    let of_dumpable: Vec<&str> =
+        lines.lines().filter(|line| line.contains("PR_SET_DUMPABLE")).collect();
+    assert_eq!(of_dumpable.len(), 1, "{lines}");
+    assert!(of_dumpable[0].contains("SUID_DUMP_DISABLE") && of_dumpable[0].ends_with("= 0"));
+    // No other program was begun after it.
+    let after = lines.split_once("PR_SET_DUMPABLE").unwrap().1;
+    assert!(!after.contains("execve("), "{after}");
 }
 
 fn everything_is_private(path: &Path) {

@@ -1,13 +1,15 @@
 //! What is kept of a request, and what never is.
 
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::routes::{self, VERBS};
 use super::{entries, files, text};
-use crate::harness::Server;
+use crate::harness::{Server, connect};
 
 /// Every answer has one entry; an answer that names its request has the one of that name.
 #[test]
@@ -151,7 +153,20 @@ impl Marks {
         for skip in 0..3 {
             let padded = [&b"\0\0"[..skip], core].concat();
             let digits = base64(&padded);
-            forms.push(digits.as_bytes()[4..20].to_vec());
+            let own = &digits[4..20];
+            forms.push(own.as_bytes().to_vec());
+            forms.push(own.replace('+', "-").replace('/', "_").into_bytes());
+        }
+        let each = |spell: fn(u8) -> String| core.iter().map(|b| spell(*b)).collect::<String>();
+        for spelt in [
+            // UTF-16 of ASCII is ASCII with zeros; the first or last of them may belong to others.
+            each(|b| format!("{}\0", char::from(b))).trim_end_matches('\0').to_owned(),
+            each(|b| format!("%{b:02X}")),
+            each(|b| format!("%{b:02x}")),
+            each(|b| format!("\\u{b:04x}")),
+            each(|b| format!("\\x{b:02x}")),
+        ] {
+            forms.push(spelt.into_bytes());
         }
         forms
     }
@@ -165,6 +180,33 @@ fn base64(bytes: &[u8]) -> String {
         (0..4).for_each(|i| out.push(char::from(DIGITS[(word >> (18 - 6 * i)) as usize & 63])));
     }
     out
+}
+
+#[test]
+fn marks_are_found_in_every_form() {
+    let mark = Marks { sent: Vec::new() }.fresh();
+    let utf16 = |pair: fn(u16) -> [u8; 2]| mark.encode_utf16().flat_map(pair).collect::<Vec<u8>>();
+    let spelt = |spell: fn(u8) -> String| mark.bytes().map(spell).collect::<String>().into_bytes();
+    let padded = |n: usize| base64(&[&b"abc"[..n], mark.as_bytes(), b"xyz"].concat()).into_bytes();
+    let found = |bytes: Vec<u8>| {
+        std::panic::catch_unwind(|| assert_unmarked("a test", &[b"..", &bytes[..], b".."].concat()))
+            .is_err()
+    };
+    for (form, bytes) in [
+        ("plain", mark.clone().into_bytes()),
+        ("UTF-16 LE", utf16(u16::to_le_bytes)),
+        ("UTF-16 BE", utf16(u16::to_be_bytes)),
+        ("percent", spelt(|b| format!("%{b:02X}"))),
+        ("JSON", spelt(|b| format!("\\u{b:04x}"))),
+        ("hex", spelt(|b| format!("{b:02x}"))),
+        ("Debug of bytes", format!("{:?}", mark.as_bytes()).into_bytes()),
+        ("base64, first place", padded(0)),
+        ("base64, second place", padded(1)),
+        ("base64, third place", padded(2)),
+    ] {
+        assert!(found(bytes), "{form}");
+    }
+    assert!(!found(b"MARKED-0000-q7Zx0vKw9LmT3bR_".to_vec()));
 }
 
 fn assert_unmarked(place: &str, bytes: &[u8]) {
@@ -201,6 +243,7 @@ fn p32_p33_no_log_no_entry_no_error_and_no_file_shows_a_secret() {
     server.patch("secret/data/app", &root, json!({"data": {"other": marks.fresh()}})).ok();
     server.get("secret/data/app", Some(&root)).ok();
 
+    said_to_others(&server, &root, &mut marks);
     let fields = [
         "secret_id",
         "token",
@@ -309,6 +352,66 @@ fn p32_p33_no_log_no_entry_no_error_and_no_file_shows_a_secret() {
         }
     }
     assert!(looked > 5, "{looked}");
+}
+
+/// What shows how the server is doing, and what our own command line says on stderr, while marked
+/// values are under way: passwords, cubbyholes, wrapped answers, secret ids.
+fn said_to_others(server: &Server, root: &str, marks: &mut Marks) {
+    let (right, wrong) = (marks.fresh(), marks.fresh());
+    let mut watched = connect(server.address(), Duration::from_secs(20)).unwrap();
+    let request = format!(
+        "GET /v1/sys/monitor?log_level=trace HTTP/1.1\r\nHost: x\r\nX-Vault-Token: {root}\r\n\r\n"
+    );
+    watched.write_all(request.as_bytes()).unwrap();
+    server.user("marked", json!({"password": right}));
+    server.login("auth/userpass/login/marked", json!({"password": right})).ok();
+    let mut errors = server.login("auth/userpass/login/marked", json!({"password": wrong})).body;
+    let kept = json!({marks.fresh(): marks.fresh()});
+    assert_eq!(server.post("cubbyhole/marked", root, kept).status, 204);
+    server.get("cubbyhole/marked", Some(root)).ok();
+    let wrap = [("X-Vault-Wrap-TTL", "60"), ("Content-Type", "application/json")];
+    let body = json!({"secret": marks.fresh()}).to_string();
+    let wrapped = server.request("POST", "sys/wrapping/wrap", Some(root), &wrap, Some(&body)).ok();
+    let token = text(&wrapped["wrap_info"]["token"]);
+    let custom = json!({"secret_id": marks.fresh()}).to_string();
+    let path = "auth/approle/role/app/custom-secret-id";
+    server.request("POST", path, Some(root), &wrap, Some(&custom)).ok();
+    let at = json!({"token": marks.fresh()});
+    errors.push_str(&server.post("sys/wrapping/unwrap", root, at).body);
+    server.post("sys/wrapping/unwrap", root, json!({"token": token})).ok();
+    assert_unmarked("an error", errors.as_bytes());
+
+    for path in ["sys/metrics", "sys/internal/specs/openapi", "sys/in-flight-req", "sys/host-info"]
+    {
+        let answer = server.get(path, Some(root));
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        assert_unmarked(path, answer.body.as_bytes());
+    }
+    let mark = marks.fresh();
+    let pair = format!("k={mark}");
+    for (token, args, stdin) in [
+        (mark.as_str(), vec!["read", "secret/data/app"], ""),
+        (root, vec!["login", "--method", "userpass", "marked", "-"], mark.as_str()),
+        (root, vec!["login", "-"], mark.as_str()),
+        (root, vec!["write", "sys/wrapping/unwrap", "token=-"], mark.as_str()),
+        (root, vec!["write", "secret/data/app", &pair], ""),
+        (root, vec!["kv", "put", "--cas", "99", "secret/app", "k=-"], mark.as_str()),
+    ] {
+        let run = server.strongroom_with(token, &args, stdin);
+        assert_ne!(run.code, Some(0), "{args:?} is refused");
+        assert!(!run.stderr.is_empty(), "{args:?}");
+        assert_unmarked(&format!("stderr of {args:?}"), run.stderr.as_bytes());
+    }
+    std::fs::remove_file(server.file("stdin")).unwrap();
+
+    // Until it has told of one of those requests.
+    let (mut seen, mut buffer) = (Vec::new(), [0; 4096]);
+    while !String::from_utf8_lossy(&seen).contains("a token was refused") {
+        let n = watched.read(&mut buffer).unwrap();
+        assert!(n > 0, "the stream ended: {}", String::from_utf8_lossy(&seen));
+        seen.extend_from_slice(&buffer[..n]);
+    }
+    assert_unmarked("sys/monitor", &seen);
 }
 
 /// Fields that are quoted to whoever sent them, because he can't mend them otherwise: texts of

@@ -1,5 +1,5 @@
 //! Texts that occur nowhere else, and the search for them below a directory: as they are, in
-//! UTF-16, in hex and in base64.
+//! UTF-16, in hex, in base64, and escaped as in URLs and JSON.
 
 use std::collections::HashMap;
 use std::fs;
@@ -100,6 +100,9 @@ fn forms(mark: &str) -> Vec<(String, Vec<u8>)> {
         (format!("{mark} (UTF-16 BE)"), utf16(u16::to_be_bytes)),
         (format!("{mark} (hex)"), hex::encode(bytes).into_bytes()),
         (format!("{mark} (HEX)"), hex::encode_upper(bytes).into_bytes()),
+        (format!("{mark} (percent)"), spelt(bytes, |b| format!("%{b:02X}"))),
+        (format!("{mark} (percent, small)"), spelt(bytes, |b| format!("%{b:02x}"))),
+        (format!("{mark} (JSON)"), spelt(bytes, |b| format!("\\u{b:04x}"))),
     ];
     // What of it doesn't depend on its neighbours, at each of the three places in a triple.
     for shift in 0..3 {
@@ -112,6 +115,10 @@ fn forms(mark: &str) -> Vec<(String, Vec<u8>)> {
         forms.push((format!("{mark} (base64url)"), url.into_bytes()));
     }
     forms
+}
+
+fn spelt(bytes: &[u8], spell: fn(u8) -> String) -> Vec<u8> {
+    bytes.iter().map(|b| spell(*b)).collect::<String>().into_bytes()
 }
 
 /// Of whole triples.
@@ -136,6 +143,8 @@ fn the_search_finds_every_form() {
         ("raw", b"..v0q7zvalue..".to_vec()),
         ("UTF-16", "..v0q7zvalue..".encode_utf16().flat_map(u16::to_le_bytes).collect()),
         ("hex", hex::encode("..v0q7zvalue..").into_bytes()),
+        ("percent", b"..%76%30%71%37%7A%76%61%6C%75%65..".to_vec()),
+        ("JSON", br"\u0076\u0030\u0071\u0037\u007a\u0076\u0061\u006c\u0075\u0065".to_vec()),
         // printf '.v0q7zvalue..' | base64, and with one and two characters more before it.
         ("base64, second place", b"LnYwcTd6dmFsdWUuLg==".to_vec()),
         ("base64, third place", b"Li52MHE3enZhbHVlLi4=".to_vec()),
