@@ -3,7 +3,7 @@
 //!
 //! * `server`: from a configuration to a running vault; `dev`: from a directory to a server
 //! * `harden`: what the process takes from itself; `notify`: what it tells systemd; `reload`: what
-//!   changes while it runs
+//!   changes while it runs; `sinks`: what takes audit entries
 //! * `doctor`, `audit`: commands that need no server
 
 mod audit;
@@ -14,6 +14,7 @@ mod harden;
 mod notify;
 mod reload;
 mod server;
+mod sinks;
 
 use std::process::ExitCode;
 

@@ -15,6 +15,7 @@
 //! * `tree`: RFC 6962; `checkpoint`, `note`, `keys`: what is signed, how, and by whom
 //! * `verify`: the offline check; `prove`: proofs to hand out; `query`, `scan`,
 //!   `follow`: looking for entries
+//! * `sinks`: where entries go besides
 //!
 //! The format stands in `docs/FORMAT.md`.
 
@@ -41,10 +42,12 @@ mod room;
 mod scan;
 mod segment;
 mod signer;
+mod sinks;
 mod tree;
 pub mod verify;
 mod worker;
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -71,6 +74,8 @@ pub use permit::{Permit, Recorded};
 pub use retention::Retention;
 use segment::Medium;
 pub use signer::Signer;
+use sinks::Sinks;
+pub use sinks::{Declared, FileReceiver, Receiver, SinkState, SinkStatus, StdoutReceiver};
 use worker::{Progress, Shared, Start};
 
 /// Where the log stands and how large its files get.
@@ -103,13 +108,13 @@ impl AuditConfig {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the audit sink `{sink}` is unavailable: {reason}")]
 pub struct Unavailable {
-    pub sink: &'static str,
+    pub sink: Cow<'static, str>,
     pub reason: String,
 }
 
 impl Unavailable {
     fn file(reason: impl Into<String>) -> Self {
-        Self { sink: "file", reason: reason.into() }
+        Self { sink: "file".into(), reason: reason.into() }
     }
 }
 
@@ -164,17 +169,28 @@ impl Audit {
         clock: Clock,
         random: &Random,
     ) -> Result<Arc<Self>, AuditError> {
+        Self::open_with(config, Vec::new(), clock, random)
+    }
+
+    /// The same, with sinks beside the segment files.
+    pub fn open_with(
+        config: AuditConfig,
+        sinks: Vec<Declared>,
+        clock: Clock,
+        random: &Random,
+    ) -> Result<Arc<Self>, AuditError> {
         if config.segment_bytes < AUDIT_SEGMENT_BYTES_MIN {
             return Err(AuditError::Config(format!(
                 "a segment must have at least {AUDIT_SEGMENT_BYTES_MIN} bytes"
             )));
         }
-        Self::open_on(Arc::new(segment::Disk), config, clock, random)
+        Self::open_on(Arc::new(segment::Disk), config, sinks, clock, random)
     }
 
     fn open_on(
         medium: Arc<dyn Medium>,
         config: AuditConfig,
+        sinks: Vec<Declared>,
         clock: Clock,
         random: &Random,
     ) -> Result<Arc<Self>, AuditError> {
@@ -185,8 +201,10 @@ impl Audit {
         let progress =
             Progress { synced: taken.head.seq, checkpointed: taken.checkpointed, fault: None };
         let start = Start { tree: taken.tree, previous: taken.previous, below: taken.below };
+        let (sinks, unstarted) = Sinks::new(sinks, &clock, taken.head.seq);
         let shared = Arc::new(Shared {
             clock,
+            sinks,
             config,
             log,
             medium,
@@ -215,6 +233,8 @@ impl Audit {
             audit.append_own(Kind::Recovery, &finding)?;
         }
         audit.append_own(Kind::Start, &format!("process {}", random.uuid()))?;
+        Sinks::start(&audit.shared, unstarted)
+            .map_err(|e| io_error("start the sinks of", &audit.shared.config.dir, e))?;
         Ok(audit)
     }
 
@@ -230,7 +250,7 @@ impl Audit {
     }
 
     fn promise(self: &Arc<Self>, draft: &Draft<'_>, urgent: bool) -> Result<Permit, Unavailable> {
-        match self.takes_entries(urgent) {
+        match self.takes_entries(urgent).and_then(|()| self.shared.sinks.admit(draft)) {
             Ok(()) => Ok(Permit::new(Arc::clone(self), draft, urgent)),
             Err(unavailable) => {
                 self.shared.config.metrics.refused.inc();
@@ -317,10 +337,8 @@ impl Audit {
         self.shared.checkpoint_waiters.lock().push(sender);
         self.shared.wake();
         match tokio::time::timeout(AUDIT_SIGN_DEADLINE + AUDIT_SYNC_DEADLINE, answer).await {
-            Ok(Ok(result)) => result.map_err(|reason| Unavailable { sink: "checkpoint", reason }),
-            Ok(Err(_)) | Err(_) => {
-                Err(Unavailable { sink: "checkpoint", reason: "none was made in time".into() })
-            }
+            Ok(Ok(result)) => result.map_err(checkpoint_missing),
+            Ok(Err(_)) | Err(_) => Err(checkpoint_missing("none was made in time".into())),
         }
     }
 
@@ -345,6 +363,23 @@ impl Audit {
         if self.shared.signer.lock().is_some() {
             self.detach().await;
         }
+        self.shared.sinks.end().await;
+    }
+
+    /// The sinks beside the segment files.
+    pub fn sinks(&self) -> Vec<SinkStatus> {
+        self.shared.sinks.status()
+    }
+
+    /// Switches off the sinks that `off` names, and all others on.
+    pub fn set_sinks_off(&self, off: &[String]) {
+        self.shared.sinks.set_off(off);
+    }
+
+    /// The entries that every required sink is known to have: what is not among them must be kept
+    /// for those sinks. `None` where no sink is required.
+    pub fn kept_by_sinks(&self) -> Option<u64> {
+        self.shared.sinks.kept()
     }
 
     pub fn status(&self) -> Status {
@@ -353,7 +388,7 @@ impl Audit {
             entries: self.shared.log.with_writer(|w| w.head.seq),
             synced: progress.synced,
             checkpointed: progress.checkpointed,
-            down: self.shared.log.down(),
+            down: self.shared.log.down().or_else(|| self.shared.sinks.down()),
             checkpoint_fault: progress.fault,
         }
     }
@@ -379,6 +414,17 @@ impl Audit {
         })
     }
 
+    /// Returns when everything appended before the call is on disk and with every required sink.
+    async fn taken(&self, generation: Generation) -> Result<(), Unavailable> {
+        let entries = self.shared.log.with_writer(|w| w.head.seq);
+        self.synced(generation).await?;
+        let taken = self.shared.sinks.taken(entries).await;
+        if taken.is_err() {
+            self.shared.config.metrics.refused.inc();
+        }
+        taken
+    }
+
     /// Returns when everything appended before the call is on disk.
     async fn synced(&self, generation: Generation) -> Result<(), Unavailable> {
         let (sender, answer) = oneshot::channel();
@@ -401,6 +447,10 @@ impl Drop for Audit {
             let _panicked = worker.join();
         }
     }
+}
+
+fn checkpoint_missing(reason: String) -> Unavailable {
+    Unavailable { sink: "checkpoint".into(), reason }
 }
 
 fn io_error(what: &'static str, path: &Path, source: std::io::Error) -> AuditError {

@@ -7,7 +7,7 @@
 //!
 //! * `schema`: every section and key that exists
 //! * `section`: reads one section, with line numbers
-//! * `listener`: `[listener]`, its TLS and its limits
+//! * `listener`: `[listener]`, its TLS and its limits; `sink`: `[[audit.sink]]`
 //! * `duration`: "15m"
 //! * `error`: what can be wrong with a file
 
@@ -18,6 +18,7 @@ pub(crate) mod fuzzing;
 mod listener;
 mod schema;
 mod section;
+mod sink;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +31,7 @@ pub use duration::{format_duration, parse_duration};
 pub use error::ConfigError;
 pub use listener::{ClientAuth, Listener, ListenerLimits, Tls};
 use section::Document;
+pub use sink::{SEGMENTS, Sink, SinkTo, SocketTo};
 
 use crate::limits;
 
@@ -86,6 +88,8 @@ pub struct Audit {
     pub retention: Option<Duration>,
     /// The oldest segments are removed above this, MiB; `None`: never.
     pub retention_mb: Option<u32>,
+    /// Where entries go besides.
+    pub sinks: Vec<Sink>,
 }
 
 /// `[seal]`: how the vault opens at start.
@@ -194,6 +198,7 @@ impl Config {
                 strict: false,
                 retention: None,
                 retention_mb: None,
+                sinks: Vec::new(),
             },
             seal: Seal { mode: SealMode::Auto },
             lease: Lease {
@@ -257,6 +262,7 @@ impl Config {
             );
         }
         config.audit.retention_mb = audit.integer("retention_mb", 1..=u64::from(u32::MAX))?;
+        config.audit.sinks = Sink::read_all(&document)?;
 
         set(&mut config.seal.mode, document.section("seal").word("mode", SEAL_MODES)?);
 
@@ -380,6 +386,10 @@ impl Config {
             let _ = writeln!(out, "\n[{name}]");
             for (key, value) in keys {
                 let _ = writeln!(out, "{key} = {value}");
+            }
+            let sinks = self.audit.sinks.iter().filter(|_| name == "audit");
+            for sink in sinks {
+                let _ = write!(out, "\n[[audit.sink]]\n{}", sink.table());
             }
         }
         out

@@ -38,6 +38,7 @@ pub mod vault;
 // Edges: the dialect towards clients, PKCS#11 towards the HSM.
 pub mod hsm;
 pub mod http;
+pub mod outbound;
 pub mod tls;
 pub mod wire;
 

@@ -331,6 +331,28 @@ pub const AUDIT_SIGN_DEADLINE: Duration = Duration::from_secs(10);
 pub const AUDIT_RETENTION_MAX: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 /// How often old audit segments are looked for, where retention is bounded.
 pub const AUDIT_RETENTION_INTERVAL: Duration = Duration::from_secs(60);
+/// Sinks of the audit log beside its segments.
+pub const AUDIT_SINKS_MAX: usize = 16;
+/// The name of a sink, bytes.
+pub const AUDIT_SINK_NAME_BYTES_MAX: usize = 32;
+/// How long an answer waits for a required sink, and one attempt of any sink may take.
+pub const AUDIT_SINK_DEADLINE_DEFAULT: Duration = Duration::from_secs(2);
+pub const AUDIT_SINK_DEADLINE_MIN: Duration = Duration::from_millis(100);
+pub const AUDIT_SINK_DEADLINE_MAX: Duration = Duration::from_secs(30);
+/// Bytes of lines that a sink gets at a time.
+pub const AUDIT_SINK_BATCH_BYTES: usize = 256 << 10;
+/// What is sent again when a stream is lost, bytes: more than sockets hold that nobody has read.
+pub const AUDIT_SINK_REWIND_BYTES: u64 = 4 << 20;
+/// What went longer ago than this over a connection that stands counts as read.
+pub const AUDIT_SINK_REWIND_AGE: Duration = Duration::from_secs(30);
+/// A sink looks for news, and after its receiver, this often.
+pub const AUDIT_SINK_TICK: Duration = Duration::from_millis(250);
+/// How long a sink that failed waits before it tries again.
+pub const AUDIT_SINK_RETRY_INTERVAL: Duration = Duration::from_millis(250);
+/// A sink's place in the log is written down at most this often.
+pub const AUDIT_SINK_CURSOR_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the end of the process waits for sinks that are still at work.
+pub const AUDIT_SINK_STOP_DEADLINE: Duration = Duration::from_secs(2);
 /// The audit file is compared with what was written to it this often.
 pub const AUDIT_WATCH_INTERVAL: Duration = Duration::from_millis(500);
 /// A PIN file, bytes.

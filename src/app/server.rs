@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::reload::Reloader;
-use super::{AppError, files, harden, notify};
+use super::{AppError, files, harden, notify, sinks};
 use crate::audit::{Audit, AuditConfig, Retention};
 use crate::cli::ServerArgs;
 use crate::clock::Clock;
@@ -180,8 +180,9 @@ async fn build(config: &Config, logs: Logs) -> Result<Parts, AppError> {
         bytes: config.audit.retention_mb.map(|mb| u64::from(mb) << 20),
     };
     audit.metrics = metrics.audit.clone();
-    let audit =
-        Audit::open(audit, clock.clone(), &random).map_err(|e| AppError::new(e.to_string()))?;
+    let sinks = config.audit.sinks.iter().cloned().map(sinks::declared).collect();
+    let audit = Audit::open_with(audit, sinks, clock.clone(), &random)
+        .map_err(|e| AppError::new(e.to_string()))?;
     let hsm = start_hsm(config, &clock, &random, &metrics).await?;
     let (trouble, head) = (store.clone(), store.clone());
     let ports = Ports {

@@ -21,6 +21,8 @@ pub struct Permit {
     /// Until it is recorded.
     floor: Option<Floor>,
     urgent: bool,
+    /// The answer waits for sinks.
+    gated: bool,
 }
 
 impl Permit {
@@ -29,6 +31,7 @@ impl Permit {
         encode_request(&mut body, draft);
         let who_at = body.len();
         encode_who(&mut body, &draft.who);
+        let gated = audit.shared.sinks.gates(draft);
         Self {
             audit,
             body: Some(body),
@@ -37,7 +40,13 @@ impl Permit {
             started: draft.started,
             floor: None,
             urgent,
+            gated,
         }
+    }
+
+    /// Whether the answer waits for sinks, so that [`Permit::record`] is not enough.
+    pub fn waits(&self) -> bool {
+        self.gated
     }
 
     /// The act may change the store, whose revision is `revision` now: a start after a crash looks for
@@ -60,18 +69,26 @@ impl Permit {
     /// On an error the act has happened but its value must not be shown: the entry is kept and
     /// written as `withheld` when the log works again.
     pub fn record<T>(mut self, outcome: Outcome, value: T) -> Result<Recorded<T>, Unavailable> {
-        self.append(&outcome).map(|_| Recorded(value))
+        self.append(&outcome)?;
+        match self.gated {
+            false => Ok(Recorded(value)),
+            true => Err(Unavailable::file("the entry was not given to the required sinks")),
+        }
     }
 
     /// As [`Permit::record`], and returns only after the line is on disk (fdatasync, shared with
-    /// whoever waits at the same time). For changes, logins and refusals.
+    /// whoever waits at the same time), and with every required sink. For changes, logins and
+    /// refusals.
     pub async fn record_synced<T>(
         mut self,
         outcome: Outcome,
         value: T,
     ) -> Result<Recorded<T>, Unavailable> {
         let generation = self.append(&outcome)?;
-        self.audit.synced(generation).await?;
+        match self.gated {
+            false => self.audit.synced(generation).await?,
+            true => Box::pin(self.audit.taken(generation)).await?,
+        }
         Ok(Recorded(value))
     }
 

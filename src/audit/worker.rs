@@ -24,6 +24,7 @@ use super::retention::{self, Closed};
 use super::room::Room;
 use super::segment::{self, Medium, Suffix, path_of};
 use super::signer::{self, Done, Job, Signer};
+use super::sinks::Sinks;
 use super::tree::Frontier;
 use super::{AuditConfig, Unavailable, frontier, keys, pruned};
 use crate::clock::{BootTime, Clock, Timestamp};
@@ -42,6 +43,7 @@ pub(super) struct Shared {
     pub clock: Clock,
     pub config: AuditConfig,
     pub log: Log,
+    pub sinks: Sinks,
     pub medium: Arc<dyn Medium>,
     pub wake: Sender<()>,
     pub sync_waiters: Mutex<Vec<(Generation, Waiter<Unavailable>)>>,
@@ -231,6 +233,7 @@ impl Worker {
     fn set_synced(&mut self, seq: u64) {
         self.synced = seq;
         self.shared.progress.lock().synced = seq;
+        self.shared.sinks.synced(seq);
     }
 
     /// Takes the log down until a new segment is open: the present one can't be trusted any more

@@ -23,7 +23,7 @@ pub(super) struct Document<'a> {
 /// One section of it, perhaps absent.
 pub(super) struct Section<'d> {
     document: &'d Document<'d>,
-    name: Option<&'static str>,
+    name: Option<String>,
     table: Option<&'d DeTable<'d>>,
 }
 
@@ -50,7 +50,25 @@ impl<'a> Document<'a> {
 
     pub(super) fn section(&self, name: &'static str) -> Section<'_> {
         let table = self.table.get(name).and_then(|v| v.get_ref().as_table());
-        Section { document: self, name: Some(name), table }
+        Section { document: self, name: Some(name.to_owned()), table }
+    }
+
+    /// The tables of `[[section.name]]`, in the order of the file.
+    pub(super) fn list(&self, section: &str, name: &str) -> Vec<Section<'_>> {
+        self.tables(section, name)
+            .enumerate()
+            .map(|(place, table)| Section {
+                document: self,
+                name: Some(format!("{section}.{name}[{}]", place + 1)),
+                table: Some(table),
+            })
+            .collect()
+    }
+
+    fn tables(&self, section: &str, name: &str) -> impl Iterator<Item = &DeTable<'a>> {
+        let section = self.table.get(section).and_then(|v| v.get_ref().as_table());
+        let list = section.and_then(|s| s.get(name)).and_then(|v| v.get_ref().as_array());
+        list.into_iter().flatten().filter_map(|v| v.get_ref().as_table())
     }
 
     fn refuse_unknown(&self) -> Result<(), ConfigError> {
@@ -71,20 +89,58 @@ impl<'a> Document<'a> {
                     found: value.get_ref().type_str().to_owned(),
                 });
             };
-            for key in section.keys() {
+            for (key, value) in section {
                 let given = key.get_ref().as_ref();
-                if !keys.contains(&given) {
-                    return Err(ConfigError::UnknownKey {
-                        file: self.file.to_owned(),
-                        line: self.line(key),
-                        key: given.to_owned(),
-                        place: format!(" in [{name}]"),
-                        advice: advice(given, keys.iter().copied(), "\"", "\""),
-                    });
+                match schema::LISTS.iter().find(|(s, list, _)| (*s, *list) == (name, given)) {
+                    Some((_, _, keys)) => self.refuse_unknown_in_list(name, given, value, keys)?,
+                    None if keys.contains(&given) => {}
+                    None => return Err(self.unknown_key(key, &format!("[{name}]"), keys)),
                 }
             }
         }
         Ok(())
+    }
+
+    fn refuse_unknown_in_list(
+        &self,
+        section: &str,
+        list: &str,
+        value: &Spanned<DeValue<'_>>,
+        keys: &[&str],
+    ) -> Result<(), ConfigError> {
+        let place = format!("[[{section}.{list}]]");
+        let wrong = |value: &Spanned<DeValue<'_>>| ConfigError::WrongType {
+            file: self.file.to_owned(),
+            line: self.line(value),
+            key: format!("{section}.{list}"),
+            expected: "a list of sections, each under a head in double brackets",
+            found: value.get_ref().type_str().to_owned(),
+        };
+        let tables = value.get_ref().as_array().ok_or_else(|| wrong(value))?;
+        for table in tables {
+            for key in table.get_ref().as_table().ok_or_else(|| wrong(table))?.keys() {
+                if !keys.contains(&key.get_ref().as_ref()) {
+                    return Err(self.unknown_key(key, &place, keys));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn unknown_key(
+        &self,
+        key: &Spanned<std::borrow::Cow<'_, str>>,
+        place: &str,
+        keys: &[&str],
+    ) -> ConfigError {
+        let given = key.get_ref().as_ref();
+        ConfigError::UnknownKey {
+            file: self.file.to_owned(),
+            line: self.line(key),
+            key: given.to_owned(),
+            place: format!(" in {place}"),
+            advice: advice(given, keys.iter().copied(), "\"", "\""),
+        }
     }
 
     fn unknown_at_top(&self, name: &str, line: usize, is_section: bool) -> ConfigError {
@@ -258,7 +314,7 @@ impl Section<'_> {
     }
 
     fn full_name(&self, key: &str) -> String {
-        self.name.map_or_else(|| key.to_owned(), |section| format!("{section}.{key}"))
+        self.name.as_ref().map_or_else(|| key.to_owned(), |section| format!("{section}.{key}"))
     }
 }
 

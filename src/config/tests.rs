@@ -97,6 +97,32 @@ fn values_out_of_range_are_refused_with_the_range() {
         ("[admin]\nsocket = \"data\"", "inside storage.directory"),
         ("[audit]\nretention = \"0s\"", "leave it out to keep everything"),
         ("cluster_name = \" \"", "printable text"),
+        ("[audit]\nsink = 1", "audit.sink at line 2 must be a list of sections"),
+        ("[audit]\nsink = [1]", "audit.sink at line 2 must be a list of sections"),
+        ("[[audit.sink]]\nrequird = true", "\"requird\" at line 2 in [[audit.sink]]; did you mean"),
+        ("[[audit.sink]]\ntype = \"stdout\"", "audit.sink[1].name is missing"),
+        ("[[audit.sink]]\nname = \"a\"", "audit.sink[1].type is missing"),
+        ("[[audit.sink]]\nname = \"A\"\ntype = \"stdout\"", "small letters"),
+        ("[[audit.sink]]\nname = \"file\"\ntype = \"stdout\"", "choose another name"),
+        ("[[audit.sink]]\nname = \"a\"\ntype = \"kafka\"", "must be \"file\" or \"stdout\""),
+        ("[[audit.sink]]\nname = \"a\"\ntype = \"file\"", "audit.sink[1].path is missing"),
+        (
+            "[[audit.sink]]\nname = \"a\"\ntype = \"stdout\"\npath = \"p\"",
+            "audit.sink[1].path at line 4 is no setting of a sink of type \"stdout\"",
+        ),
+        (
+            "[[audit.sink]]\nname = \"a\"\ntype = \"socket\"\naddress = \"tcp:localhost:1\"",
+            "with an IP address",
+        ),
+        (
+            "[[audit.sink]]\nname = \"a\"\ntype = \"stdout\"\ndeadline = \"1ms\"",
+            "must be at least 100ms",
+        ),
+        (
+            "[[audit.sink]]\nname = \"a\"\ntype = \"stdout\"\n\
+             [[audit.sink]]\nname = \"a\"\ntype = \"stdout\"",
+            "audit.sink[2].name at line 5 is the name of another sink",
+        ),
     ] {
         let refusal = refusal(text);
         assert!(refusal.contains(wanted), "{text:?}: {refusal}");
@@ -125,6 +151,21 @@ fn a_written_configuration_reads_back_equal() {
     config.hsm.max_offline = Duration::from_secs(61);
     config.log = Log { level: LogLevel::Trace, format: LogFormat::Json };
     assert_eq!(parse(&config.to_toml()).unwrap(), config);
+}
+
+#[test]
+fn sinks_read_back_equal_in_their_order_and_are_one_difference() {
+    let text = "[[audit.sink]]\nname = \"b\"\ntype = \"file\"\npath = \"copy\"\nrequired = true\n\
+                deadline = \"5s\"\n[[audit.sink]]\nname = \"a\"\ntype = \"stdout\"\n\
+                [[audit.sink]]\nname = \"c\"\ntype = \"socket\"\naddress = \"unix:/run/x\"\n";
+    let config = parse(&format!("{MINIMAL}{text}")).unwrap();
+    let [copy, out, socket] = &config.audit.sinks[..] else { panic!("{:?}", config.audit.sinks) };
+    assert_eq!(copy.to, SinkTo::File("/etc/strongroom/copy".into()));
+    assert!(copy.required && copy.deadline == Duration::from_secs(5));
+    assert!(!out.required && out.deadline == limits::AUDIT_SINK_DEADLINE_DEFAULT);
+    assert_eq!(socket.to, SinkTo::Socket(SocketTo::Unix("/run/x".into())));
+    assert_eq!(parse(&config.to_toml()).unwrap(), config);
+    assert_eq!(config.differences(&parse(MINIMAL).unwrap()), ["audit.sink"]);
 }
 
 #[test]
@@ -167,6 +208,12 @@ fn the_commented_example_loads_and_shows_every_key() {
             let shown =
                 table[*section].get(key).is_some() || text.contains(&format!("\n# {key} = "));
             assert!(shown, "{section}.{key}");
+        }
+    }
+    for (section, list, keys) in schema::LISTS {
+        assert!(text.contains(&format!("\n# [[{section}.{list}]]\n")), "{section}.{list}");
+        for key in *keys {
+            assert!(text.contains(&format!("\n# {key} = ")), "{section}.{list}.{key}");
         }
     }
 }

@@ -230,7 +230,7 @@ impl Turn {
         // The status of the answer is the dialect's business; the code says the same.
         let Counts { hsm_calls, revision } = counts();
         let outcome = Outcome { hsm_calls, revision, ..Outcome::new(0, code) };
-        let answer = if self.durable {
+        let answer = if self.durable || self.permit.waits() {
             Box::pin(self.permit.record_synced(outcome, result)).await
         } else {
             self.permit.record(outcome, result)

@@ -7,6 +7,7 @@
 mod agents;
 mod approle;
 mod audit;
+mod audit_sinks;
 mod bao;
 mod bao_commands;
 mod cli;

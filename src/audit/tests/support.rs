@@ -77,7 +77,7 @@ impl Fixture {
             ..AuditConfig::new(self.path())
         };
         let disk: Arc<dyn Medium> = self.disk.clone();
-        Audit::open_on(disk, config, self.clock.clone(), &Random::system()).unwrap()
+        Audit::open_on(disk, config, Vec::new(), self.clock.clone(), &Random::system()).unwrap()
     }
 
     /// All entries, of all segments in order.

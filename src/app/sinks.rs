@@ -1,0 +1,23 @@
+//! From the configuration of an audit sink to what takes its lines.
+
+use crate::audit::{Declared, FileReceiver, Receiver, StdoutReceiver};
+use crate::config::{Sink, SinkTo, SocketTo};
+use crate::outbound;
+
+pub fn declared(sink: Sink) -> Declared {
+    let deadline = sink.deadline;
+    let receiver: Box<dyn Receiver> = match &sink.to {
+        SinkTo::File(path) => Box::new(FileReceiver::new(path.clone())),
+        SinkTo::Stdout => Box::new(StdoutReceiver::new()),
+        SinkTo::Socket(SocketTo::Unix(path)) => {
+            Box::new(outbound::Stream::unix(path.clone(), deadline))
+        }
+        SinkTo::Socket(SocketTo::UnixDatagram(path)) => {
+            Box::new(outbound::Datagrams::new(path.clone(), deadline))
+        }
+        SinkTo::Socket(SocketTo::Tcp(address)) => {
+            Box::new(outbound::Stream::tcp(*address, deadline))
+        }
+    };
+    Declared { sink, receiver }
+}

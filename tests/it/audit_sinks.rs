@@ -1,0 +1,346 @@
+//! Sinks of the audit log beside its files, with receivers that behave as receivers do: away,
+//! deaf, slow, full, cut.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Response, Server};
+
+/// A server of an operator's with these sinks.
+fn start_with(server: &mut Server, sinks: &str) {
+    server.reconfigure(|text| text + sinks);
+    server.restart();
+}
+
+fn socket_sink(path: &Path, more: &str) -> String {
+    let address = format!("unix:{}", path.display());
+    format!(
+        "\n[[audit.sink]]\nname = \"collector\"\ntype = \"socket\"\naddress = {address:?}\n{more}\n"
+    )
+}
+
+fn file_sink(path: &Path, more: &str) -> String {
+    format!("\n[[audit.sink]]\nname = \"copy\"\ntype = \"file\"\npath = {path:?}\n{more}\n")
+}
+
+const REQUIRED: &str = "required = true\ndeadline = \"500ms\"";
+
+/// Asks until the answer has this status.
+fn until(status: u16, mut ask: impl FnMut() -> Response) -> Response {
+    for _ in 0..600 {
+        let answer = ask();
+        if answer.status == status {
+            return answer;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("never {status}: {:?}", ask());
+}
+
+fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    for _ in 0..600 {
+        if is_so() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("never {what}");
+}
+
+fn get(server: &Server, root: &str) -> Response {
+    server.get("secret/data/app", Some(root))
+}
+
+/// Every entry from the first to the last is there, in order where each came first.
+fn assert_gapless(lines: &[Value]) {
+    let mut next = 0;
+    for line in lines {
+        assert_ne!(line["type"], "gap", "{line}");
+        if let Some(seq) = line["seq"].as_u64() {
+            assert!(seq <= next, "{next} is missing before {seq}");
+            next = next.max(seq + 1);
+        }
+    }
+    assert!(next > 0);
+}
+
+fn parsed(text: &str) -> Vec<Value> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}")))
+        .collect()
+}
+
+fn has(lines: &[Value], request_id: &Value) -> bool {
+    lines.iter().any(|line| line["request_id"] == *request_id)
+}
+
+/// Listens on a Unix socket and keeps what comes, one connection after the other.
+struct Collector {
+    /// Milliseconds between reads of a few bytes; the maximum: it accepts and never reads.
+    pause_ms: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+    text: mpsc::Receiver<Vec<u8>>,
+    read: Vec<u8>,
+    thread: Option<JoinHandle<()>>,
+    path: PathBuf,
+}
+
+const DEAF: u64 = u64::MAX;
+
+impl Collector {
+    fn listen(path: &Path, pause_ms: u64) -> Self {
+        let listener = UnixListener::bind(path).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let (pause_ms, stop) =
+            (Arc::new(AtomicU64::new(pause_ms)), Arc::new(AtomicBool::new(false)));
+        let (send, text) = mpsc::channel();
+        let (pause, stopped) = (pause_ms.clone(), stop.clone());
+        let thread = std::thread::spawn(move || {
+            let mut open = None;
+            while !stopped.load(Ordering::SeqCst) {
+                if open.is_none() {
+                    open = listener.accept().ok().map(|(stream, _)| stream);
+                }
+                let pause = pause.load(Ordering::SeqCst);
+                let Some(stream) = open.as_mut().filter(|_| pause != DEAF) else {
+                    std::thread::sleep(Duration::from_millis(10));
+                    continue;
+                };
+                std::thread::sleep(Duration::from_millis(pause));
+                stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+                let mut bytes = vec![0; if pause == 0 { 1 << 16 } else { 512 }];
+                match stream.read(&mut bytes) {
+                    Ok(0) => {
+                        // Half a line at the end of a connection comes again.
+                        let _ = send.send(b"\0".to_vec());
+                        open = None;
+                    }
+                    Ok(n) => drop(send.send(bytes[..n].to_vec())),
+                    Err(_) => {}
+                }
+            }
+            let _ = send.send(b"\0".to_vec());
+        });
+        Self { pause_ms, stop, text, read: Vec::new(), thread: Some(thread), path: path.to_owned() }
+    }
+
+    /// Whole lines so far.
+    fn lines(&mut self) -> Vec<Value> {
+        while let Ok(bytes) = self.text.try_recv() {
+            if bytes == b"\0" {
+                let whole = self.read.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
+                self.read.truncate(whole);
+            } else {
+                self.read.extend(bytes);
+            }
+        }
+        let whole = self.read.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
+        parsed(std::str::from_utf8(&self.read[..whole]).unwrap())
+    }
+
+    fn end(mut self) -> Vec<Value> {
+        self.stop.store(true, Ordering::SeqCst);
+        self.thread.take().unwrap().join().unwrap();
+        fs::remove_file(&self.path).unwrap();
+        self.lines()
+    }
+}
+
+#[test]
+fn a_sink_gets_the_whole_log_in_order_with_its_checkpoints_over_restarts() {
+    let mut server = Server::start_dev();
+    let root = server.root_token();
+    server.post("secret/data/app", &root, json!({"data": {"k": "v"}})).ok();
+    let copy = server.file("copy.jsonl");
+    start_with(&mut server, &file_sink(&copy, ""));
+    get(&server, &root).ok();
+    server.stop();
+    server.restart();
+    get(&server, &root).ok();
+    server.stop();
+
+    let text = fs::read_to_string(&copy).unwrap();
+    let lines = parsed(&text);
+    assert_gapless(&lines);
+    let entries: String = text
+        .lines()
+        .filter(|l| l.starts_with("{\"v\":1,\"seq\""))
+        .map(|l| format!("{l}\n"))
+        .collect();
+    let log = fs::read_to_string(server.audit().join("00000000000000000000.jsonl")).unwrap();
+    assert_eq!(entries, log);
+    // Anchors leave the host: the last checkpoint is one that the log can be held against.
+    let last = lines.iter().rev().find(|line| line["type"] == "checkpoint").unwrap();
+    let anchor = server.file("anchor");
+    fs::write(&anchor, last["note"].as_str().unwrap()).unwrap();
+    let mut verify = Command::new(env!("CARGO_BIN_EXE_strongroom"));
+    verify.args(["audit", "verify", "--anchor"]).arg(&anchor).arg(server.audit());
+    let verified = verify.output().unwrap();
+    assert_eq!(verified.status.code(), Some(0), "{verified:?}");
+}
+
+#[test]
+fn answers_wait_for_a_required_sink_that_is_away_and_come_back_with_it() {
+    let mut server = Server::start_dev();
+    let root = server.root_token();
+    server.post("secret/data/app", &root, json!({"data": {"k": "v"}})).ok();
+    let socket = server.file("s");
+    start_with(&mut server, &socket_sink(&socket, REQUIRED));
+
+    let refused = until(503, || get(&server, &root));
+    assert!(refused.body.contains("the audit sink `collector` is unavailable"), "{refused:?}");
+    assert!(refused.body.contains("No such file"), "{refused:?}");
+    assert!(refused.header("retry-after").is_some(), "{refused:?}");
+    assert!(!refused.body.contains("\"k\""), "{refused:?}");
+    let health = server.get("sys/health", None).ok();
+    assert!(health["degraded"]["reason"].as_str().unwrap().contains("collector"), "{health}");
+    // What an operator needs waits for nobody.
+    server.get("sys/audit", Some(&root)).ok();
+    server.get("sys/seal-status", None).ok();
+    assert_eq!(server.get("sys/metrics", Some(&root)).status, 200);
+
+    for _ in 0..2 {
+        let mut collector = Collector::listen(&socket, 0);
+        until(200, || get(&server, &root));
+        let answered = get(&server, &root).ok()["request_id"].clone();
+        eventually("the entry came", || has(&collector.lines(), &answered));
+        assert_gapless(&collector.end());
+        let again = until(503, || get(&server, &root));
+        assert!(again.body.contains("collector"), "{again:?}");
+    }
+    let mut collector = Collector::listen(&socket, 0);
+    until(200, || get(&server, &root));
+    let health = server.get("sys/health", None).ok();
+    assert!(health["degraded"].is_null(), "{health}");
+    eventually("it is on record", || {
+        let lines = collector.lines();
+        lines.iter().any(|l| {
+            l["detail"].as_str().is_some_and(|d| d.contains("required sink collector was away"))
+        })
+    });
+    server.stop();
+}
+
+#[test]
+fn a_required_sink_that_never_reads_gates_answers_and_hangs_nothing() {
+    let mut server = Server::start_dev();
+    let root = server.root_token();
+    server.post("secret/data/app", &root, json!({"data": {"k": "v"}})).ok();
+    let socket = server.file("s");
+    let mut collector = Collector::listen(&socket, DEAF);
+    start_with(&mut server, &socket_sink(&socket, REQUIRED));
+    // Until its buffers are full, lines are with the other end.
+    let long = format!("secret/data/{}", vec!["x".repeat(200); 10].join("/"));
+    let refused = (0..2_000).map(|_| server.get(&long, Some(&root))).find(|a| a.status == 503);
+    let refused = refused.expect("its buffers never were full");
+    assert!(refused.body.contains("collector"), "{refused:?}");
+    server.get("sys/health", None).ok();
+    server.get("sys/audit", Some(&root)).ok();
+
+    collector.pause_ms.store(0, Ordering::SeqCst);
+    until(200, || get(&server, &root));
+    assert_gapless(&collector.lines());
+    server.stop();
+}
+
+#[test]
+fn an_optional_sink_that_is_away_or_slow_delays_nobody_and_misses_nothing() {
+    let mut server = Server::start_dev();
+    let root = server.root_token();
+    server.post("secret/data/app", &root, json!({"data": {"k": "v"}})).ok();
+    let socket = server.file("s");
+    start_with(&mut server, &socket_sink(&socket, ""));
+    server.await_log("an audit sink takes no entries");
+    for _ in 0..50 {
+        get(&server, &root).ok();
+    }
+    let mut collector = Collector::listen(&socket, 20);
+    let last = get(&server, &root).ok()["request_id"].clone();
+    eventually("all of it came", || has(&collector.lines(), &last));
+    assert_gapless(&collector.lines());
+    eventually("checkpoints came", || {
+        collector.lines().iter().any(|line| line["type"] == "checkpoint")
+    });
+    server.kill9();
+    server.restart();
+    let after = get(&server, &root).ok()["request_id"].clone();
+    eventually("it went on", || has(&collector.lines(), &after));
+    let lines = collector.end();
+    assert_gapless(&lines);
+    let numbers: Vec<u64> = lines.iter().filter_map(|line| line["seq"].as_u64()).collect();
+    let once: BTreeSet<&u64> = numbers.iter().collect();
+    assert!(once.len() > 50);
+    server.stop();
+}
+
+#[test]
+fn a_copy_that_is_deleted_or_cut_under_the_server_is_noticed_and_goes_on() {
+    let mut server = Server::start_dev();
+    let root = server.root_token();
+    let copy = server.file("copy.jsonl");
+    start_with(&mut server, &file_sink(&copy, REQUIRED));
+    server.post("secret/data/app", &root, json!({"data": {"k": "v"}})).ok();
+    assert!(fs::metadata(&copy).unwrap().len() > 0);
+
+    let recorded = |what: &str| {
+        let log = fs::read_to_string(server.audit().join("00000000000000000000.jsonl")).unwrap();
+        log.contains(what)
+    };
+    fs::OpenOptions::new().write(true).open(&copy).unwrap().set_len(10).unwrap();
+    eventually("the cut is on record", || {
+        recorded("sink copy: its file was cut: 10 bytes instead of")
+    });
+    get(&server, &root).ok();
+    fs::remove_file(&copy).unwrap();
+    eventually("the deletion is on record", || {
+        recorded("sink copy: its file was deleted or moved away")
+    });
+    let id = get(&server, &root).ok()["request_id"].clone();
+    assert!(has(&parsed(&fs::read_to_string(&copy).unwrap()), &id));
+    assert!(server.log().contains("something happened to an audit sink"));
+    server.stop();
+}
+
+/// A small file system for the copy, which goes with the process.
+const MOUNT: &str =
+    r#"mount -t tmpfs -o size=512k,mode=700 strongroom-test "$1" && shift && exec "$@""#;
+
+#[test]
+fn a_full_disk_under_a_required_copy_gates_answers_until_there_is_room() {
+    let tried =
+        Command::new("unshare").args(["-m", "mount", "-t", "tmpfs", "none", "/mnt"]).output();
+    if !tried.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: this user may not mount a file system (it takes root)");
+        return;
+    }
+    let small = tempfile::tempdir().unwrap();
+    let at = small.path().to_str().unwrap();
+    let mut server = Server::start_under(&["unshare", "-m", "sh", "-c", MOUNT, "sh", at]);
+    let root = server.root_token();
+    server.post("secret/data/app", &root, json!({"data": {"k": "v"}})).ok();
+    start_with(&mut server, &file_sink(&small.path().join("copy"), REQUIRED));
+    get(&server, &root).ok();
+    let inside = |name: &str| PathBuf::from(format!("/proc/{}/root{at}/{name}", server.pid()));
+    let mut ballast = fs::File::create(inside("ballast")).unwrap();
+    while ballast.write_all(&[0; 512]).is_ok() {}
+
+    let full = until(503, || get(&server, &root));
+    assert!(full.body.contains("the audit sink `copy` is unavailable: No space left"), "{full:?}");
+    server.get("sys/health", None).ok();
+    fs::remove_file(inside("ballast")).unwrap();
+    drop(ballast);
+    until(200, || get(&server, &root));
+    assert_gapless(&parsed(&fs::read_to_string(inside("copy")).unwrap()));
+    server.stop();
+}
