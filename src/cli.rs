@@ -73,7 +73,7 @@ pub enum Command {
     /// Look at the HSM without a running server
     #[command(subcommand)]
     Hsm(HsmCommand),
-    /// Verify, prove and search an audit log without a running server
+    /// Verify, prove and search an audit log without a running server; the sinks of one
     #[command(subcommand)]
     Audit(AuditCommand),
     #[command(flatten)]
@@ -234,6 +234,11 @@ pub fn run(command: Remote) -> ExitCode {
         Remote::Wrap(args) => wrapping::wrap(args),
         Remote::Unwrap(args) => wrapping::unwrap(args),
     };
+    end(outcome)
+}
+
+/// Says what went wrong, where something did, and how it went.
+pub fn end(outcome: Result<ExitCode, CliError>) -> ExitCode {
     let outcome = match outcome {
         Err(CliError::Wrapped(answer)) => wrapping::print(&answer, &output_asked()),
         other => other,

@@ -12,6 +12,7 @@
 //! * `spec`: what each path and verb is for; `openapi`: the document made of it
 
 mod approle;
+mod audit;
 mod cors;
 mod cubbyhole;
 mod dispatch;

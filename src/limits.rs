@@ -335,6 +335,8 @@ pub const AUDIT_RETENTION_INTERVAL: Duration = Duration::from_secs(60);
 pub const AUDIT_SINKS_MAX: usize = 16;
 /// The name of a sink, bytes.
 pub const AUDIT_SINK_NAME_BYTES_MAX: usize = 32;
+/// The description of a sink, bytes.
+pub const AUDIT_SINK_DESCRIPTION_BYTES_MAX: usize = 256;
 /// How long an answer waits for a required sink, and one attempt of any sink may take.
 pub const AUDIT_SINK_DEADLINE_DEFAULT: Duration = Duration::from_secs(2);
 pub const AUDIT_SINK_DEADLINE_MIN: Duration = Duration::from_millis(100);

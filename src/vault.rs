@@ -6,11 +6,12 @@
 //! * `kv`, `kv1`, `cubbyhole`, `listing`: secrets and their names
 //! * `approle`, `userpass`, `renewals`, `entities`: who logs in, and whether he still may
 //! * `tokens`, `token_roles`, `wrapping`, `cutting`, `leases`, `lease_listing`: leases
-//! * `policies`, `explaining`, `password_policies`, `mounting`, `system`, `system_config`, `quotas`, `observing`: the rest
+//! * `audit_sinks`, `policies`, `explaining`, `password_policies`, `mounting`, `system`, `system_config`, `quotas`, `observing`: the rest
 //! * `jobs`: work without a caller; `tidying`: dropping what has ended
 //! * `records`: which types are sealed where
 
 mod approle;
+mod audit_sinks;
 mod cubbyhole;
 mod cutting;
 mod entities;

@@ -1,5 +1,5 @@
-//! `strongroom audit`: what can be done with a log without a running server. Each command prints
-//! what it found and exits with a code that says how it went (`strongroom audit --help`).
+//! `strongroom audit`: what can be done with a log without a running server, and the sinks of one
+//! that runs. Each command prints what it found and exits with a code that says how it went (`strongroom audit --help`).
 
 mod prove;
 mod query;
@@ -8,6 +8,7 @@ mod verify;
 
 use std::process::ExitCode;
 
+use crate::cli;
 use crate::cli::audit::AuditCommand;
 
 /// Wrong usage, or an input that can't be read.
@@ -20,5 +21,8 @@ pub fn run(command: &AuditCommand) -> ExitCode {
         AuditCommand::Check(args) => prove::check(args),
         AuditCommand::Query(args) => query::run(args),
         AuditCommand::Tail(args) => tail::run(args),
+        AuditCommand::Sinks(at) => cli::end(cli::audit::sinks(at)),
+        AuditCommand::Enable(args) => cli::end(cli::audit::enable(args)),
+        AuditCommand::Disable(args) => cli::end(cli::audit::disable(args)),
     }
 }

@@ -1,10 +1,17 @@
-//! `strongroom audit`: what is typed; the work is done without a server, by `app`.
+//! `strongroom audit`: what is typed. The work on a log's files is done by `app`, without a server;
+//! sinks are asked for and switched at one.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
 
+use super::environment::Connection;
+use super::error::CliError;
+use super::output::Output;
 use crate::audit::query::Filter;
+use crate::wire::sys::AuditSink;
 
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
@@ -21,6 +28,75 @@ pub enum AuditCommand {
     Query(QueryArgs),
     /// Show the last entries, and with --follow those to come
     Tail(TailArgs),
+    /// List the sinks of a running server, with what each is missing
+    Sinks(At),
+    /// Switch on a sink that the server's configuration declares
+    Enable(Switch),
+    /// Switch off a sink; it gets what it missed when it is switched on again
+    Disable(Switch),
+}
+
+#[derive(Debug, Args)]
+pub struct At {
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct Switch {
+    /// The name that the configuration gives it
+    name: String,
+    #[command(flatten)]
+    at: At,
+}
+
+/// The sinks of a server: those that are switched off too.
+pub fn sinks(at: &At) -> Result<ExitCode, CliError> {
+    let answer = at.connection.client()?.get("sys/audit", "all=true")?.ok()?;
+    let mut rows = Vec::new();
+    for (_, sink) in answer.require(&["data"])? {
+        let sink: AuditSink = serde_json::from_str(sink.get())
+            .map_err(|_| CliError::Answer("it is no list of audit sinks".into()))?;
+        let place = ["file_path", "address"].iter().find_map(|key| sink.options.get(*key));
+        let name = sink.path.trim_end_matches('/').to_owned();
+        let required = if sink.required { "yes" } else { "no" };
+        rows.push(vec![
+            name,
+            sink.kind,
+            required.to_owned(),
+            sink.state,
+            sink.behind.to_string(),
+            place.cloned().unwrap_or_default(),
+            sink.reason,
+        ]);
+    }
+    let head = ["Name", "Type", "Required", "State", "Behind", "Place", "Reason"];
+    at.output.rows(answer.body(), &head, &rows)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub fn enable(args: &Switch) -> Result<ExitCode, CliError> {
+    args.at.connection.client()?.put(&args.path()?, &json!({}))?.ok()?;
+    args.at.output.done(&format!("Enabled {}", args.name))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub fn disable(args: &Switch) -> Result<ExitCode, CliError> {
+    args.at.connection.client()?.delete(&args.path()?)?.ok()?;
+    args.at.output.done(&format!("Disabled {}", args.name))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Switch {
+    fn path(&self) -> Result<String, CliError> {
+        let name = self.name.trim_matches('/');
+        if name.is_empty() {
+            return Err(CliError::usage("say which sink"));
+        }
+        Ok(format!("sys/audit/{name}"))
+    }
 }
 
 #[derive(Debug, Args)]

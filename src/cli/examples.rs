@@ -23,6 +23,9 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &["audit query audit --path 'secret/data/team/*' --operation read --since 2026-11-22"],
     ),
     ("audit tail", &["audit tail audit -n 20 --follow"]),
+    ("audit sinks", &["audit sinks"]),
+    ("audit enable", &["audit enable collector"]),
+    ("audit disable", &["audit disable collector"]),
     (
         "login",
         &[

@@ -37,8 +37,11 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
 ];
 
 /// Lists of tables inside a section: section, name, keys of each.
-pub(super) const LISTS: &[(&str, &str, &[&str])] =
-    &[("audit", "sink", &["name", "type", "path", "address", "required", "deadline"])];
+pub(super) const LISTS: &[(&str, &str, &[&str])] = &[(
+    "audit",
+    "sink",
+    &["name", "type", "description", "path", "address", "required", "deadline"],
+)];
 
 /// The known word nearest to `given`, if it is near enough to be what was meant.
 pub(super) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {

@@ -16,6 +16,8 @@ pub struct Sink {
     /// Small letters, digits and dashes: names the sink in answers, metrics and `sys/audit`.
     pub name: String,
     pub to: SinkTo,
+    /// For people.
+    pub description: String,
     /// No answer leaves before this sink has taken its entry.
     pub required: bool,
     /// A required sink that takes longer counts as away.
@@ -162,8 +164,15 @@ impl Sink {
                 SinkTo::Socket(to)
             }
         };
-        let mut sink =
-            Self { name, to, required: false, deadline: limits::AUDIT_SINK_DEADLINE_DEFAULT };
+        let mut sink = Self {
+            name,
+            to,
+            description: String::new(),
+            required: false,
+            deadline: limits::AUDIT_SINK_DEADLINE_DEFAULT,
+        };
+        let bytes = limits::AUDIT_SINK_DESCRIPTION_BYTES_MAX;
+        set(&mut sink.description, section.name("description", bytes)?);
         set(&mut sink.required, section.boolean("required")?);
         set(&mut sink.deadline, section.duration("deadline", limits::AUDIT_SINK_DEADLINE_MAX)?);
         if sink.deadline < limits::AUDIT_SINK_DEADLINE_MIN {
@@ -182,6 +191,9 @@ impl Sink {
             ("required".to_owned(), toml::Value::Boolean(self.required)),
             ("deadline".to_owned(), text(&format_duration(self.deadline))),
         ]);
+        if !self.description.is_empty() {
+            table.insert("description".to_owned(), text(&self.description));
+        }
         table.extend(self.to.options().into_iter().map(|(key, v)| (key.to_owned(), text(&v))));
         table
     }

@@ -1,7 +1,5 @@
 //! The corners of `sys/` that clients ask for: key and node status, version, counters, namespaces,
-//! the catalog, audit sinks; and what this release does not do yet, said plainly.
-
-use std::collections::BTreeMap;
+//! the catalog, headers on record; and what this release does not do yet, said plainly.
 
 use axum::http::StatusCode;
 use serde_json::json;
@@ -179,44 +177,6 @@ fn version() -> String {
     format!("v{}+builtin.vault", super::DIALECT_VERSION)
 }
 
-/// The sink that the configuration names; where its files are is not told.
-pub async fn audit_list(ctx: &Ctx) -> Outcome {
-    allowed_with_sudo(ctx).await?;
-    let sink = json!({
-        "description": "the audit log of this server, set in its configuration",
-        "local": true,
-        "options": {},
-        "path": "file/",
-        "type": "file",
-    });
-    let shape = BTreeMap::from([("file/", sink)]);
-    Ok(Reply::injected(&Envelope::new(&ctx.caller.request_id).shape(&shape)))
-}
-
-/// P35: the API chooses no path of the host.
-pub async fn audit_write(ctx: &Ctx) -> Outcome {
-    refuse(
-        ctx,
-        "cannot enable audit device via API; use declarative, config-based audit device \
-                 management instead",
-    )
-    .await
-}
-
-pub async fn audit_delete(ctx: &Ctx) -> Outcome {
-    refuse(ctx, "the audit log is set in the server's configuration and can't be switched off")
-        .await
-}
-
-pub async fn audit_hash(ctx: &Ctx) -> Outcome {
-    refuse(
-        ctx,
-        "this audit log holds no digests of values, so there is nothing to compare a hash \
-                 with",
-    )
-    .await
-}
-
 /// A header may hold anything, so none is put on record.
 pub async fn audit_headers(ctx: &Ctx) -> Outcome {
     allowed_with_sudo(ctx).await?;
@@ -268,7 +228,7 @@ pub async fn step_down(ctx: &Ctx) -> Outcome {
 }
 
 /// Operators alone learn what is not offered to them.
-async fn refuse(ctx: &Ctx, text: &str) -> Outcome {
+pub async fn refuse(ctx: &Ctx, text: &str) -> Outcome {
     let ask = ctx.ask().sudo(true);
     let answer = ctx.vault.operate(&ctx.caller, ask, |_| Err::<(), _>(VaultError::invalid(text)));
     settle(answer.await)?;

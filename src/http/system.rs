@@ -8,12 +8,14 @@ use axum::http::{Method, StatusCode};
 use super::mount::{mount_shape, public_shape};
 use super::reply::{Outcome, Reply, Stop, settle};
 use super::request::Ctx;
+use crate::audit::SinkStatus;
 use crate::mounts::Mount;
 use crate::vault::{Caller, Preflight, Status, Target, Vault, VaultError};
 use crate::wire::envelope::Envelope;
 use crate::wire::json::{Body, text};
 use crate::wire::sys::{
-    self as shapes, Degraded, Health, InitAnswer, InitStatus, Leader, SealStatus, VisibleMounts,
+    self as shapes, Degraded, Health, InitAnswer, InitStatus, Leader, SealStatus, SinkHealth,
+    VisibleMounts,
 };
 
 /// Statuses of health that callers may choose.
@@ -76,8 +78,17 @@ pub fn health(
             seconds_left: status.degraded_seconds_left.unwrap_or(0),
         }),
         sealed_because: status.sealed_because.map(str::to_owned),
+        audit_sinks: status.audit_sinks.iter().map(sink_health).collect(),
     };
     Reply::text(chosen, format!("{}\n", text(&shape)))
+}
+
+fn sink_health(status: &SinkStatus) -> SinkHealth {
+    SinkHealth {
+        name: status.sink.name.clone(),
+        required: status.sink.required,
+        state: status.state.as_str().to_owned(),
+    }
 }
 
 /// `/.well-known/jwks.json`

@@ -1,7 +1,8 @@
 //! What is counted, in Prometheus's terms. Each module gets handles of its own part and only adds
-//! to them; nothing here is global. A label has few values, all of them words of this program: never
-//! a path, a name or an address (P27, P33).
+//! to them; nothing here is global. A label has few values, all of them words of this program or names
+//! that the configuration gives to audit sinks: never a path, another name or an address (P27, P33).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
@@ -183,7 +184,7 @@ pub struct Figure {
     pub help: &'static str,
     /// Only grows; else it is a level.
     pub counter: bool,
-    pub labels: Vec<(&'static str, &'static str)>,
+    pub labels: Vec<(&'static str, Cow<'static, str>)>,
     pub value: f64,
 }
 
@@ -196,8 +197,8 @@ impl Figure {
         Self { name, help, counter: true, labels: Vec::new(), value: value as f64 }
     }
 
-    pub fn of(mut self, label: &'static str, value: &'static str) -> Self {
-        self.labels.push((label, value));
+    pub fn of(mut self, label: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        self.labels.push((label, value.into()));
         self
     }
 }
@@ -349,7 +350,8 @@ impl Metrics {
     }
 }
 
-/// Their labels are words of this program, so that nothing has to be escaped.
+/// Their labels are words of this program and names of sinks (small letters, digits, dashes), so
+/// that nothing has to be escaped.
 fn observed(out: &mut String, figures: Vec<Figure>) -> std::fmt::Result {
     let mut by_name: BTreeMap<&str, Vec<Figure>> = BTreeMap::new();
     for figure in figures {

@@ -11,7 +11,7 @@ use super::records::mount_table;
 use super::turn::{Answer, Ask, Caller};
 use super::{Vault, VaultError};
 use crate::access::Operation;
-use crate::audit::{Facts, Kind, Signer};
+use crate::audit::{Facts, Kind, Signer, SinkState, SinkStatus};
 use crate::barrier::{self, Barrier, BarrierError, MountId};
 use crate::jwt::{Expect, Incarnation, KeySet, thumbprint};
 use crate::keyring::{KeyState, Keyring};
@@ -54,6 +54,7 @@ pub struct Status {
     pub sealed_because: Option<&'static str>,
     pub store_trouble: Option<String>,
     pub audit_trouble: Option<String>,
+    pub audit_sinks: Vec<SinkStatus>,
 }
 
 impl Vault {
@@ -155,6 +156,7 @@ impl Vault {
         };
         let compared = self.reconcile(&opened.barrier, revision).await?;
         ports.audit.attach_signer(signer).map_err(|e| VaultError::Internal(e.to_string()))?;
+        ports.audit.set_sinks_off(&opened.sinks_off().await?);
         if !compared && let Err(error) = ports.audit.checkpoint().await {
             // The next one is due within a second; until then a crash is not told.
             tracing::debug!(%error, "no audit checkpoint at the beginning");
@@ -310,9 +312,20 @@ impl Vault {
             degraded_seconds_left: (opened.is_some() && !health.available).then_some(left),
             sealed_because: opened.is_none().then(|| sealed_because(&phase, health.available)),
             store_trouble: (self.ports.store_trouble)(),
-            audit_trouble: self.ports.audit.status().down.map(|d| d.to_string()),
+            audit_trouble: self.audit_trouble(),
+            audit_sinks: self.ports.audit.sinks(),
             phase,
         }
+    }
+}
+
+impl Vault {
+    /// What stops answers goes before what stops one sink alone.
+    fn audit_trouble(&self) -> Option<String> {
+        let down = self.ports.audit.status().down.map(|down| down.to_string());
+        let sinks = self.ports.audit.sinks();
+        let first = sinks.iter().find(|sink| sink.state == SinkState::Down);
+        down.or(first.map(|sink| format!("the audit sink `{}` takes no entries", sink.sink.name)))
     }
 }
 

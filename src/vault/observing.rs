@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::turn::{Answer, Ask, Caller, Session};
 use super::{Vault, VaultError};
-use crate::audit;
+use crate::audit::{self, SinkState};
 use crate::clock::Timestamp;
 use crate::limits::HSM_RANDOM_BYTES_MAX;
 use crate::sensitive::SecretBytes;
@@ -148,6 +148,22 @@ impl Vault {
                 log.entries.saturating_sub(log.checkpointed) as f64,
             ),
         ];
+        for status in ports.audit.sinks() {
+            let of = |figure: Figure| figure.of("sink", status.sink.name.clone());
+            let works = matches!(status.state, SinkState::Up | SinkState::Behind);
+            figures.extend([
+                of(Figure::level(
+                    "audit_sink_up",
+                    "Whether an audit sink takes entries",
+                    is(works),
+                )),
+                of(Figure::level(
+                    "audit_sink_behind_entries",
+                    "Entries on disk that an audit sink has not taken yet",
+                    status.behind as f64,
+                )),
+            ]);
+        }
         let runtime = tokio::runtime::Handle::current().metrics();
         figures.extend([
             Figure::level("tokio_workers", "Threads of requests", runtime.num_workers() as f64),

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::approle::{AccessorRecord, RoleIdRecord};
+use super::audit_sinks::SinksOff;
 use super::system_config::SystemConfig;
 use crate::barrier::{Address, Kind, MountId, Record, kinds};
 use crate::clock::Timestamp;
@@ -85,6 +86,15 @@ pub fn password_policy_at(name: &str) -> Address {
 impl Record for SystemConfig {
     const KIND: Kind = kinds::SYSTEM_CONFIG;
     const SCHEMA: u8 = 1;
+}
+
+impl Record for SinksOff {
+    const KIND: Kind = kinds::AUDIT_CONFIG;
+    const SCHEMA: u8 = 1;
+}
+
+pub fn sinks_off() -> Address {
+    Address::named(MountId::SYSTEM, "audit-sinks")
 }
 
 impl Record for quota::Rule {

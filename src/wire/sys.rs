@@ -36,6 +36,34 @@ pub struct Health {
     /// Why it is sealed; absent while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed_because: Option<String>,
+    /// Beyond the dialect: audit sinks beside the log's files; absent where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audit_sinks: Vec<SinkHealth>,
+}
+
+/// One audit sink in `sys/health`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SinkHealth {
+    pub name: String,
+    pub required: bool,
+    /// `up`, `behind`, `down` or `off`.
+    pub state: String,
+}
+
+/// One audit sink in `sys/audit`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AuditSink {
+    pub behind: u64,
+    pub description: String,
+    pub local: bool,
+    pub options: BTreeMap<String, String>,
+    pub path: String,
+    pub reason: String,
+    pub required: bool,
+    pub state: String,
+    #[serde(rename = "type")]
+    pub kind: String,
 }
 
 /// What `sys/health` says while the HSM is away.

@@ -312,6 +312,107 @@ fn a_copy_that_is_deleted_or_cut_under_the_server_is_noticed_and_goes_on() {
     server.stop();
 }
 
+#[test]
+fn sinks_are_switched_over_the_api_but_declared_and_placed_by_the_configuration_alone() {
+    let mut server = Server::start_dev();
+    let root = server.root_token();
+    server.post("secret/data/app", &root, json!({"data": {"k": "v"}})).ok();
+    let copy = server.file("copy.jsonl");
+    // Required, and there is no directory for it.
+    let away = server.file("absent/copy.jsonl");
+    let away = file_sink(&away, REQUIRED).replace("\"copy\"", "\"away\"");
+    let described = "description = \"second\"";
+    start_with(&mut server, &format!("{}{away}", file_sink(&copy, described)));
+    until(503, || get(&server, &root));
+
+    // The repair needs no answer of the sink that is away.
+    assert_eq!(server.delete("sys/audit/away", &root).status, 204);
+    get(&server, &root).ok();
+    let listed = server.get("sys/audit", Some(&root)).ok()["data"].clone();
+    let place = copy.to_str().unwrap();
+    let options = json!({"file_path": place, "format": "json"});
+    assert_eq!(listed["copy/"]["options"], options);
+    for (field, value) in [
+        ("type", json!("file")),
+        ("description", json!("second")),
+        ("path", json!("copy/")),
+        ("local", json!(true)),
+        ("required", json!(false)),
+    ] {
+        assert_eq!(listed["copy/"][field], value, "{listed}");
+    }
+    assert!(listed["file/"].is_object() && listed.get("away/").is_none(), "{listed}");
+    let all = server.get("sys/audit?all=true", Some(&root)).ok();
+    assert_eq!(all["data"]["away/"]["state"], "off");
+
+    // P35: what is declared can be named, nothing else can be said.
+    let same = json!({"type": "file", "options": options, "description": "second"});
+    for good in [json!({}), json!({"type": "file"}), same] {
+        assert_eq!(server.post("sys/audit/copy", &root, good).status, 204);
+    }
+    for bad in [
+        json!({"type": "socket"}),
+        json!({"options": {"file_path": "/tmp/elsewhere"}}),
+        json!({"options": {"mode": "0666"}}),
+        json!({"options": {"prefix": "x"}}),
+        json!({"description": "another"}),
+    ] {
+        let refused = server.post("sys/audit/copy", &root, bad);
+        assert_eq!(refused.status, 400);
+        assert!(refused.body.contains("change the configuration"), "{refused:?}");
+    }
+    for (path, body) in [
+        ("sys/audit/new", json!({"type": "file", "options": {"file_path": "/tmp/x"}})),
+        ("sys/audit/file", json!({"type": "file"})),
+        ("sys/audit-hash/copy", json!({"input": "x"})),
+    ] {
+        assert_eq!(server.post(path, &root, body).status, 400, "{path}");
+    }
+    for path in ["sys/audit/file", "sys/audit/new"] {
+        assert_eq!(server.delete(path, &root).status, 400, "{path}");
+    }
+    server.policy(
+        "some",
+        r#"path "sys/audit*" { capabilities = ["create", "read", "update", "delete"] }"#,
+    );
+    let some = server.token(&["some"]);
+    assert_eq!(server.get("sys/audit", Some(&some)).status, 403);
+    assert_eq!(server.delete("sys/audit/copy", &some).status, 403);
+    assert_eq!(server.post("sys/audit/copy", &some, json!({})).status, 403);
+
+    // What was off is off after a restart, and gets what it missed when it is on again.
+    let listed = server.strongroom(&root, &["audit", "sinks"]).ok();
+    assert!(listed.lines().any(|l| l.starts_with("away") && l.contains("off")), "{listed}");
+    server.strongroom(&root, &["audit", "disable", "copy"]).ok();
+    let missed = get(&server, &root).ok()["request_id"].clone();
+    server.restart();
+    get(&server, &root).ok();
+    let so_far = || parsed(&fs::read_to_string(&copy).unwrap());
+    assert!(!has(&so_far(), &missed));
+    let metrics = server.get("sys/metrics", Some(&root)).body;
+    assert!(metrics.contains("strongroom_audit_sink_up{sink=\"copy\"} 0"), "{metrics}");
+    server.strongroom(&root, &["audit", "enable", "copy"]).ok();
+    eventually("it got what it missed", || has(&so_far(), &missed));
+    assert_gapless(&so_far());
+    let health = server.get("sys/health", None).ok();
+    assert_eq!(health["audit_sinks"][1], json!({"name": "away", "required": true, "state": "off"}));
+
+    // Other clients.
+    assert!(server.bao(&root, &["audit", "list"]).ok().contains("copy/"));
+    server.bao(&root, &["audit", "disable", "copy/"]).ok();
+    assert!(!server.bao(&root, &["audit", "list"]).ok().contains("copy/"));
+    let option = format!("file_path={place}");
+    server.bao(&root, &["audit", "enable", "-path=copy", "file", &option]).ok();
+    server.python("audit.py", &[place]).ok();
+    let changes = so_far();
+    let told = |op: &str| {
+        let is = |l: &&Value| l["path"] == "sys/audit/copy" && l["operation"] == op;
+        changes.iter().filter(is).count()
+    };
+    assert!(told("delete") >= 3 && told("update") >= 4, "{changes:?}");
+    server.stop();
+}
+
 /// A small file system for the copy, which goes with the process.
 const MOUNT: &str =
     r#"mount -t tmpfs -o size=512k,mode=700 strongroom-test "$1" && shift && exec "$@""#;

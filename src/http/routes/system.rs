@@ -2,8 +2,8 @@
 
 use super::{Route, Verb, routes};
 use crate::http::{
-    cors, lease, mount, observing, openapi, operations, password_policy, policy, quota, system,
-    token, tools, userpass, wrapping,
+    audit, cors, lease, mount, observing, openapi, operations, password_policy, policy, quota,
+    system, token, tools, userpass, wrapping,
 };
 
 pub const TABLE: &[Route] = routes! {
@@ -117,9 +117,9 @@ pub const TABLE: &[Route] = routes! {
         Read => operations::catalog_read, Write => operations::catalog_write,
         Delete => operations::catalog_write,
     }
-    lease "audit" { Read => operations::audit_list }
-    lease "audit/*sink" { Write => operations::audit_write, Delete => operations::audit_delete }
-    lease "audit-hash/*sink" { Write => operations::audit_hash }
+    lease "audit" { Read => audit::list }
+    lease "audit/*sink" { Write => audit::enable, Delete => audit::disable }
+    lease "audit-hash/*sink" { Write => audit::hash }
     lease "rotate" { Write => operations::not_yet }
     lease "rotate/*ceremony" {
         Read => operations::not_yet, Write => operations::not_yet, Delete => operations::not_yet,

@@ -1,6 +1,6 @@
 //! What is answered below `sys/`: watching and operating the server, and what other servers have.
 
-use super::fields::{Field, flag, int, number, one_of, seconds, secret, text, texts};
+use super::fields::{Field, flag, int, number, one_of, pairs, seconds, secret, text, texts};
 use super::{Answer, Operation, Verb, operations};
 
 const BYTES: &[Field] = &[int("bytes", "How many")];
@@ -80,9 +80,14 @@ pub const OPERATIONS: &[Operation] = operations! {
     "plugins/catalog/:plane/:plugin" Read "One that can be mounted" => Data;
     "plugins/catalog/:plane/:plugin" Write "Engines are built in" => Refused;
     "plugins/catalog/:plane/:plugin" Delete "Engines are built in" => Refused;
-    "audit" Read "The sink of the audit log" => Data;
-    "audit/*sink" Write "Sinks are for the configuration" => Refused;
-    "audit/*sink" Delete "Sinks are for the configuration" => Refused;
+    "audit" Read "The sinks of the audit log" query [&[flag("all", "Those switched off too")]] => Data;
+    "audit/*sink" Write "Switch on a sink that the configuration declares" [&[
+        text("type", "As the configuration has it, or nothing"),
+        text("description", "As the configuration has it, or nothing"),
+        pairs("options", "Each as the configuration has it"),
+        flag("local", "Not looked at: there is one node"),
+    ]] => Empty;
+    "audit/*sink" Delete "Switch off a sink" => Empty;
     "audit-hash/*sink" Write "The log holds no digests of values" => Refused;
     "rotate" Write "Not in this release" => Refused;
     "rotate/*ceremony" Read "Not in this release" => Refused;
