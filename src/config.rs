@@ -7,7 +7,7 @@
 //!
 //! * `schema`: every section and key that exists
 //! * `section`: reads one section, with line numbers
-//! * `listener`: `[listener]`, its TLS and its limits; `sink`: `[[audit.sink]]`
+//! * `listener`: `[listener]`, its TLS and its limits; `sink`, `post`: `[[audit.sink]]`
 //! * `duration`: "15m"
 //! * `error`: what can be wrong with a file
 
@@ -16,6 +16,7 @@ mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod listener;
+mod post;
 mod schema;
 mod section;
 mod sink;
@@ -30,6 +31,7 @@ use std::time::Duration;
 pub use duration::{format_duration, parse_duration};
 pub use error::ConfigError;
 pub use listener::{ClientAuth, Listener, ListenerLimits, Tls};
+pub use post::HttpTo;
 use section::Document;
 pub use sink::{SEGMENTS, Sink, SinkTo, SocketTo};
 

@@ -343,6 +343,8 @@ pub const AUDIT_SINK_DEADLINE_MIN: Duration = Duration::from_millis(100);
 pub const AUDIT_SINK_DEADLINE_MAX: Duration = Duration::from_secs(30);
 /// Bytes of lines that a sink gets at a time.
 pub const AUDIT_SINK_BATCH_BYTES: usize = 256 << 10;
+/// Of the answer to a batch, bytes; what is longer counts as a failure.
+pub const AUDIT_SINK_ANSWER_BYTES_MAX: usize = 64 << 10;
 /// What is sent again when a stream is lost, bytes: more than sockets hold that nobody has read.
 pub const AUDIT_SINK_REWIND_BYTES: u64 = 4 << 20;
 /// What went longer ago than this over a connection that stands counts as read.

@@ -18,6 +18,7 @@ pub fn declared(sink: Sink) -> Declared {
         SinkTo::Socket(SocketTo::Tcp(address)) => {
             Box::new(outbound::Stream::tcp(*address, deadline))
         }
+        SinkTo::Http(to) => Box::new(outbound::Post::new(to.clone(), deadline)),
     };
     Declared { sink, receiver }
 }

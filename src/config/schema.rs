@@ -10,6 +10,11 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
         "listener",
         &[
             "address",
+            "url",
+            "ca_file",
+            "client_cert",
+            "client_key",
+            "allow",
             "tls",
             "tls_cert",
             "tls_key",
@@ -40,7 +45,20 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
 pub(super) const LISTS: &[(&str, &str, &[&str])] = &[(
     "audit",
     "sink",
-    &["name", "type", "description", "path", "address", "required", "deadline"],
+    &[
+        "name",
+        "type",
+        "description",
+        "path",
+        "address",
+        "url",
+        "ca_file",
+        "client_cert",
+        "client_key",
+        "allow",
+        "required",
+        "deadline",
+    ],
 )];
 
 /// The known word nearest to `given`, if it is near enough to be what was meant.

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -270,6 +271,19 @@ impl Section<'_> {
                 Err(self.refuse(key, &advice))
             }
         }
+    }
+
+    /// A list of networks such as `10.0.0.0/8`.
+    pub(super) fn networks(&self, key: &str) -> Result<Option<Vec<IpNet>>, ConfigError> {
+        let Some(value) = self.value(key) else { return Ok(None) };
+        let expected = "a list of networks such as [\"10.0.0.0/8\"]";
+        let list =
+            value.get_ref().as_array().ok_or_else(|| self.wrong_type(key, value, expected))?;
+        let networks: Option<Vec<IpNet>> = list
+            .iter()
+            .map(|network| network.get_ref().as_str().and_then(|text| text.parse().ok()))
+            .collect();
+        networks.map(Some).ok_or_else(|| self.refuse(key, &format!("must be {expected}")))
     }
 
     /// One of a few words.

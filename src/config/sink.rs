@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::duration::format_duration;
 use super::error::ConfigError;
+use super::post::HttpTo;
 use super::section::{Document, Section};
 use super::{set, word};
 use crate::limits;
@@ -33,6 +34,8 @@ pub enum SinkTo {
     Stdout,
     /// Lines over a socket.
     Socket(SocketTo),
+    /// Batches of lines by POST.
+    Http(HttpTo),
 }
 
 /// The other end of a socket.
@@ -48,10 +51,15 @@ enum Type {
     File,
     Stdout,
     Socket,
+    Http,
 }
 
-const TYPES: &[(&str, Type)] =
-    &[("file", Type::File), ("stdout", Type::Stdout), ("socket", Type::Socket)];
+const TYPES: &[(&str, Type)] = &[
+    ("file", Type::File),
+    ("stdout", Type::Stdout),
+    ("socket", Type::Socket),
+    ("http", Type::Http),
+];
 
 impl Type {
     /// What a sink of this type has beside what all have.
@@ -60,6 +68,7 @@ impl Type {
             Type::File => &["path"],
             Type::Stdout => &[],
             Type::Socket => &["address"],
+            Type::Http => &["url", "ca_file", "client_cert", "client_key", "allow"],
         }
     }
 }
@@ -70,6 +79,7 @@ impl SinkTo {
             SinkTo::File(_) => Type::File,
             SinkTo::Stdout => Type::Stdout,
             SinkTo::Socket(_) => Type::Socket,
+            SinkTo::Http(_) => Type::Http,
         }
     }
 
@@ -84,6 +94,17 @@ impl SinkTo {
             SinkTo::File(path) => vec![("path", path.display().to_string())],
             SinkTo::Stdout => Vec::new(),
             SinkTo::Socket(to) => vec![("address", to.text())],
+            SinkTo::Http(to) => {
+                let files = [
+                    ("ca_file", &to.ca_file),
+                    ("client_cert", &to.client_cert),
+                    ("client_key", &to.client_key),
+                ];
+                let given = files.into_iter().filter_map(|(key, path)| {
+                    path.as_ref().map(|path| (key, path.display().to_string()))
+                });
+                std::iter::once(("url", to.url())).chain(given).collect()
+            }
         }
     }
 }
@@ -163,6 +184,7 @@ impl Sink {
                 })?;
                 SinkTo::Socket(to)
             }
+            Type::Http => SinkTo::Http(http(section)?),
         };
         let mut sink = Self {
             name,
@@ -194,9 +216,29 @@ impl Sink {
         if !self.description.is_empty() {
             table.insert("description".to_owned(), text(&self.description));
         }
+        if let SinkTo::Http(to) = &self.to {
+            let allow = to.allow.iter().map(|network| text(&network.to_string())).collect();
+            table.insert("allow".to_owned(), toml::Value::Array(allow));
+        }
         table.extend(self.to.options().into_iter().map(|(key, v)| (key.to_owned(), text(&v))));
         table
     }
+}
+
+fn http(section: &Section<'_>) -> Result<HttpTo, ConfigError> {
+    let url = section.required("url", section.name("url", 1_024)?)?;
+    let mut to = HttpTo::parse(&url).ok_or_else(|| {
+        section.refuse("url", "must be https://HOST[:PORT]/PATH, without a user or a fragment")
+    })?;
+    to.ca_file = section.path("ca_file")?;
+    to.client_cert = section.path("client_cert")?;
+    to.client_key = section.path("client_key")?;
+    if to.client_cert.is_some() != to.client_key.is_some() {
+        let given = if to.client_cert.is_some() { "client_cert" } else { "client_key" };
+        return Err(section.refuse(given, "is given without the other of client_cert, client_key"));
+    }
+    set(&mut to.allow, section.networks("allow")?);
+    Ok(to)
 }
 
 /// The segment files' own name among the sinks of `sys/audit`.

@@ -114,6 +114,15 @@ fn values_out_of_range_are_refused_with_the_range() {
             "[[audit.sink]]\nname = \"a\"\ntype = \"socket\"\naddress = \"tcp:localhost:1\"",
             "with an IP address",
         ),
+        ("[[audit.sink]]\nname = \"a\"\ntype = \"http\"\nurl = \"http://h/x\"", "must be https://"),
+        (
+            "[[audit.sink]]\nname = \"a\"\ntype = \"http\"\nurl = \"https://h\"\nallow = [\"x\"]",
+            "audit.sink[1].allow at line 5 must be a list of networks",
+        ),
+        (
+            "[[audit.sink]]\nname = \"a\"\ntype = \"http\"\nurl = \"https://h\"\nclient_key = \"k\"",
+            "without the other",
+        ),
         (
             "[[audit.sink]]\nname = \"a\"\ntype = \"stdout\"\ndeadline = \"1ms\"",
             "must be at least 100ms",
@@ -157,9 +166,14 @@ fn a_written_configuration_reads_back_equal() {
 fn sinks_read_back_equal_in_their_order_and_are_one_difference() {
     let text = "[[audit.sink]]\nname = \"b\"\ntype = \"file\"\npath = \"copy\"\nrequired = true\n\
                 deadline = \"5s\"\n[[audit.sink]]\nname = \"a\"\ntype = \"stdout\"\n\
-                [[audit.sink]]\nname = \"c\"\ntype = \"socket\"\naddress = \"unix:/run/x\"\n";
+                [[audit.sink]]\nname = \"c\"\ntype = \"socket\"\naddress = \"unix:/run/x\"\n\
+                [[audit.sink]]\nname = \"d\"\ntype = \"http\"\nurl = \"https://h:1/x\"\n\
+                ca_file = \"ca\"\nallow = [\"10.0.0.0/8\", \"::1/128\"]\n";
     let config = parse(&format!("{MINIMAL}{text}")).unwrap();
-    let [copy, out, socket] = &config.audit.sinks[..] else { panic!("{:?}", config.audit.sinks) };
+    let [copy, out, socket, http] = &config.audit.sinks[..] else { panic!("{config:?}") };
+    let SinkTo::Http(http) = &http.to else { panic!("{http:?}") };
+    assert_eq!((http.port, http.allow.len()), (1, 2));
+    assert_eq!(http.ca_file, Some("/etc/strongroom/ca".into()));
     assert_eq!(copy.to, SinkTo::File("/etc/strongroom/copy".into()));
     assert!(copy.required && copy.deadline == Duration::from_secs(5));
     assert!(!out.required && out.deadline == limits::AUDIT_SINK_DEADLINE_DEFAULT);

@@ -193,6 +193,8 @@ mod tests {
 
     use super::*;
 
+    type Accept = Box<dyn Fn() -> Box<dyn Read>>;
+
     const DEADLINE: Duration = Duration::from_millis(100);
 
     #[test]
@@ -202,7 +204,7 @@ mod tests {
         let unix = UnixListener::bind(&path).unwrap();
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = tcp.local_addr().unwrap();
-        let both: [(Stream, Box<dyn Fn() -> Box<dyn Read>>); 2] = [
+        let both: [(Stream, Accept); 2] = [
             (Stream::unix(path, DEADLINE), Box::new(move || Box::new(unix.accept().unwrap().0))),
             (Stream::tcp(address, DEADLINE), Box::new(move || Box::new(tcp.accept().unwrap().0))),
         ];

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Response, Server};
+use crate::harness::{Response, Server, root};
 
 /// A server of an operator's with these sinks.
 fn start_with(server: &mut Server, sinks: &str) {
@@ -410,6 +410,72 @@ fn sinks_are_switched_over_the_api_but_declared_and_placed_by_the_configuration_
         changes.iter().filter(is).count()
     };
     assert!(told("delete") >= 3 && told("update") >= 4, "{changes:?}");
+    server.stop();
+}
+
+/// An https server, which ends with the test.
+struct Https {
+    child: Child,
+    port: u16,
+}
+
+impl Https {
+    fn start(server: &Server, out: &Path) -> Self {
+        let tls = server.data().join("tls");
+        let mut child = Command::new("python3")
+            .arg(root().join("tests/it/clients/collector.py"))
+            .args([&tls.join("cert.pem"), &tls.join("key.pem"), out])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut port = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
+        Self { child, port: port.trim().parse().unwrap() }
+    }
+}
+
+impl Drop for Https {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn p36_batches_go_over_verified_https_to_allowed_addresses_and_follow_no_redirect() {
+    let mut server = Server::start_operated();
+    let root = server.root_token();
+    server.post("secret/data/app", &root, json!({"data": {"k": "v"}})).ok();
+    let out = server.file("collected");
+    let mut collector = Https::start(&server, &out);
+    let sink = |more: &str| {
+        let url = format!("https://127.0.0.1:{}/audit", collector.port);
+        format!(
+            "\n[[audit.sink]]\nname = \"web\"\ntype = \"http\"\nurl = {url:?}\n{REQUIRED}\n{more}\n"
+        )
+    };
+    let plain = fs::read_to_string(server.config()).unwrap();
+    let ca = format!("ca_file = {:?}\n", server.authority());
+    let allow = "allow = [\"127.0.0.0/8\"]\n";
+    let good = sink(&format!("{ca}{allow}"));
+    for (sinks, reason) in [
+        (sink(&ca), "its address is not public"),
+        (sink(allow), "invalid peer certificate"),
+        (good.clone(), "it answered 302; redirects are not followed"),
+    ] {
+        server.reconfigure(|_| format!("{plain}{sinks}"));
+        server.restart();
+        server.await_log(reason);
+    }
+    until(200, || get(&server, &root));
+    let id = get(&server, &root).ok()["request_id"].clone();
+    let lines = parsed(&fs::read_to_string(&out).unwrap());
+    assert!(has(&lines, &id));
+    assert_gapless(&lines);
+    collector.child.kill().unwrap();
+    let refused = until(503, || get(&server, &root));
+    assert!(refused.body.contains("`web`"), "{refused:?}");
     server.stop();
 }
 
