@@ -226,7 +226,7 @@ fn repairs(draft: &Draft<'_>) -> bool {
 fn put_on_record(shared: &Weak<Shared>, detail: &str) {
     if let Some(shared) = shared.upgrade() {
         let body = encode_own(Kind::Recovery, &Detail(detail));
-        if shared.log.append(shared.clock.now(), body).is_ok() {
+        if shared.log.append(shared.clock.now(), body, true).is_ok() {
             shared.config.metrics.entries.inc();
         }
         shared.wake();
