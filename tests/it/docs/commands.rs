@@ -31,6 +31,45 @@ pub fn blocks(document: &str) -> String {
     found
 }
 
+/// The lines inside fences that begin with "```text": what commands print, in their order.
+fn shown(document: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(document)).unwrap();
+    let blocks = text.split("\n```text\n").skip(1);
+    let blocks = blocks.map(|block| block.split("\n```").next().unwrap().to_owned());
+    blocks.flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
+/// Whether a line is what the page shows, with anything in the place of `…`.
+fn is_as_shown(line: &str, shown: &str) -> bool {
+    let (first, rest) = shown.split_once('…').unwrap_or((shown, ""));
+    let Some(mut left) = line.strip_prefix(first) else { return false };
+    if !shown.contains('…') {
+        return left.is_empty();
+    }
+    let parts: Vec<&str> = rest.split('…').collect();
+    let (last, between) = parts.split_last().unwrap();
+    for part in between {
+        let Some((_, after)) = left.split_once(part) else { return false };
+        left = after;
+    }
+    left.ends_with(last)
+}
+
+#[test]
+fn what_is_shown_stands_for_what_varies_and_nothing_else() {
+    for (line, shown, same) in [
+        ("total  0", "total  0", true),
+        ("total  0", "total", false),
+        ("total  0", "total  …", true),
+        ("Wrote a/b/c", "Wrote …/c", true),
+        ("Wrote a/b/c", "Wrote …/d", false),
+        ("Wrote a/b/c", "Wrote …/b/…", true),
+        ("Wrote a", "Read …", false),
+    ] {
+        assert_eq!(is_as_shown(line, shown), same, "{line:?} {shown:?}");
+    }
+}
+
 /// What somebody has who built the program in a clone of the repository.
 fn clone(place: &Path) -> PathBuf {
     let clone = place.join("clone");
@@ -157,6 +196,13 @@ fn the_operators_commands_work_as_printed() {
         bash.env("REQUEST", read["request_id"].as_str().unwrap());
     });
     let out = out.ok();
+    let shown = shown("docs/OPERATIONS.md");
+    assert!(shown.len() > 3, "{shown:?}");
+    let mut printed = out.lines();
+    for wanted in &shown {
+        let found = printed.by_ref().any(|line| is_as_shown(line, wanted));
+        assert!(found, "{wanted:?} is not printed, or not in this order:\n{out}");
+    }
     for wanted in ["\"initialized\":true", "unseal", "secret/data/shop/db", "secret/data/other"] {
         assert!(out.to_lowercase().contains(wanted), "no {wanted:?} in\n{out}");
     }
