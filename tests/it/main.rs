@@ -38,6 +38,7 @@ mod properties;
 mod recovered;
 mod rights;
 mod sealing;
+mod sequences;
 mod synced;
 mod token;
 mod token_role;
