@@ -29,8 +29,15 @@ impl MountPath {
                 return Err(refuse("it has an empty or a dot segment"));
             }
         }
-        if inner.chars().any(|c| c.is_control() || c.is_whitespace() || "*+%?#\\".contains(c)) {
-            return Err(refuse("it has a space, a control character or one of * + % ? # \\"));
+        // A blank within is fine, as in Vault; other white space looks like one and is none.
+        let blank = |c: char| c.is_whitespace() && c != ' ';
+        if inner.chars().any(|c| c.is_control() || blank(c) || "*+%?#\\".contains(c)) {
+            return Err(refuse(
+                "it has white space other than a blank, a control character or one of * + % ? # \\",
+            ));
+        }
+        if inner.split('/').any(|segment| segment.trim() != segment) {
+            return Err(refuse("a segment begins or ends with a blank"));
         }
         Ok(Self(format!("{inner}/")))
     }

@@ -178,7 +178,7 @@ mod tests {
         for reserved in ["sys/x/", "auth/", "identity/"] {
             assert!(matches!(t.add(mount(reserved, EngineKind::Kv2)), Err(MountError::Builtin(_))));
         }
-        for bad in ["", "/", "a//b", "a/../b", "a b", "x*"] {
+        for bad in ["", "/", "a//b", "a/../b", "a\tb", "a /b", "x*"] {
             assert!(MountPath::parse(bad).is_err(), "{bad}");
         }
     }

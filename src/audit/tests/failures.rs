@@ -79,8 +79,12 @@ async fn what_takes_access_away_is_recorded_on_a_full_disk_until_the_reserve_is_
     }
     assert!(revoked > 1_000, "{revoked} entries fit into the reserve");
     let entries = log.entries();
-    assert_eq!(entries.len(), before + revoked);
-    assert!(entries[before..].iter().all(|e| e["path"] == "auth/token/revoke"));
+    // A line of the log's own may be short enough for what an ordinary entry had no room in.
+    let (ours, own): (Vec<_>, Vec<_>) =
+        entries[before..].iter().partition(|e| e["type"] == "request");
+    assert_eq!(ours.len(), revoked);
+    assert!(ours.iter().all(|e| e["path"] == "auth/token/revoke"));
+    assert!(own.iter().all(|e| e["type"] == "recovery"));
 
     log.disk.full.store(false, Ordering::SeqCst);
     wait_until("the log works again", || audit.status().down.is_none());
@@ -100,7 +104,8 @@ async fn a_log_is_taken_up_on_a_full_disk_and_records_what_takes_access_away() {
     fill(&log, &audit);
     drop(audit);
     let audit = log.open();
-    assert!(audit.reserve(&draft("ordinary")).unwrap().record(OK, ()).is_err());
+    // The entry of the start may have found room that ordinary ones use, or not.
+    assert!(audit.reserve(&draft("ordinary")).and_then(|p| p.record(OK, ())).is_err());
     revoke(&audit).await.unwrap();
     let entries = log.entries();
     let last: Vec<_> = entries[entries.len() - 2..].iter().map(|e| e["type"].as_str()).collect();

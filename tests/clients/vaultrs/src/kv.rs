@@ -90,9 +90,9 @@ async fn settings(root: &VaultClient) {
     assert_eq!(refused(kv2::set(root, "two", "a", &values("v")).await), 400);
 }
 
-/// Blanks in names travel escaped.
+/// Blanks travel escaped, in mounts and in names.
 async fn escaped(root: &VaultClient) {
-    let (path, name) = ("path/to/engine", "some secret/with a blank");
+    let (path, name) = ("path/to/secret engine", "some secret/with a blank");
     mount::enable(root, path, "kv-v2", None).await.unwrap();
     kv2::set(root, path, name, &values("v")).await.unwrap();
     assert_eq!(kv2::list(root, path, "some secret/").await.unwrap(), ["with a blank"]);
