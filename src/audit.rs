@@ -235,6 +235,9 @@ impl Audit {
         audit.append_own(Kind::Start, &format!("process {}", random.uuid()))?;
         Sinks::start(&audit.shared, unstarted)
             .map_err(|e| io_error("start the sinks of", &audit.shared.config.dir, e))?;
+        // What a required sink is not known to have stays: it is to be filled up from it.
+        let shared = Arc::downgrade(&audit.shared);
+        audit.keep_from(move || shared.upgrade().and_then(|s| s.sinks.kept()).unwrap_or(u64::MAX));
         Ok(audit)
     }
 
@@ -327,7 +330,7 @@ impl Audit {
 
     /// Keeps entries from retention: none at or above the number that `wanted` gives is removed. For
     /// whoever reads segment files at his own pace. Asked on the audit thread: must not wait.
-    pub fn keep_from(&self, wanted: impl Fn() -> u64 + Send + Sync + 'static) {
+    fn keep_from(&self, wanted: impl Fn() -> u64 + Send + Sync + 'static) {
         self.shared.wanted.lock().push(Box::new(wanted));
     }
 
@@ -374,12 +377,6 @@ impl Audit {
     /// Switches off the sinks that `off` names, and all others on.
     pub fn set_sinks_off(&self, off: &[String]) {
         self.shared.sinks.set_off(off);
-    }
-
-    /// The entries that every required sink is known to have: what is not among them must be kept
-    /// for those sinks. `None` where no sink is required.
-    pub fn kept_by_sinks(&self) -> Option<u64> {
-        self.shared.sinks.kept()
     }
 
     pub fn status(&self) -> Status {

@@ -7,7 +7,7 @@
 //!
 //! * `schema`: every section and key that exists
 //! * `section`: reads one section, with line numbers
-//! * `listener`: `[listener]`, its TLS and its limits; `sink`, `post`: `[[audit.sink]]`
+//! * `listener`: `[listener]`, its TLS and its limits; `sink`, `post`, `syslog`: `[[audit.sink]]`
 //! * `duration`: "15m"
 //! * `error`: what can be wrong with a file
 
@@ -20,6 +20,7 @@ mod post;
 mod schema;
 mod section;
 mod sink;
+mod syslog;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ pub use listener::{ClientAuth, Listener, ListenerLimits, Tls};
 pub use post::HttpTo;
 use section::Document;
 pub use sink::{SEGMENTS, Sink, SinkTo, SocketTo};
+pub use syslog::{Syslog, SyslogTo};
 
 use crate::limits;
 

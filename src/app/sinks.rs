@@ -1,7 +1,7 @@
 //! From the configuration of an audit sink to what takes its lines.
 
 use crate::audit::{Declared, FileReceiver, Receiver, StdoutReceiver};
-use crate::config::{Sink, SinkTo, SocketTo};
+use crate::config::{Sink, SinkTo, SocketTo, Syslog, SyslogTo};
 use crate::outbound;
 
 pub fn declared(sink: Sink) -> Declared {
@@ -17,6 +17,12 @@ pub fn declared(sink: Sink) -> Declared {
         }
         SinkTo::Socket(SocketTo::Tcp(address)) => {
             Box::new(outbound::Stream::tcp(*address, deadline))
+        }
+        SinkTo::Syslog(Syslog { to: SyslogTo::Unix(path), facility }) => {
+            Box::new(outbound::Syslog::local(path.clone(), facility.number(), deadline))
+        }
+        SinkTo::Syslog(Syslog { to: SyslogTo::Tcp(address), facility }) => {
+            Box::new(outbound::Syslog::tcp(*address, facility.number(), deadline))
         }
         SinkTo::Http(to) => Box::new(outbound::Post::new(to.clone(), deadline)),
     };

@@ -51,6 +51,7 @@ pub(super) const LISTS: &[(&str, &str, &[&str])] = &[(
         "description",
         "path",
         "address",
+        "facility",
         "url",
         "ca_file",
         "client_cert",

@@ -8,6 +8,7 @@ use super::duration::format_duration;
 use super::error::ConfigError;
 use super::post::HttpTo;
 use super::section::{Document, Section};
+use super::syslog::{FACILITIES, Facility, Syslog, SyslogTo};
 use super::{set, word};
 use crate::limits;
 
@@ -34,6 +35,8 @@ pub enum SinkTo {
     Stdout,
     /// Lines over a socket.
     Socket(SocketTo),
+    /// Messages for syslog.
+    Syslog(Syslog),
     /// Batches of lines by POST.
     Http(HttpTo),
 }
@@ -51,6 +54,7 @@ enum Type {
     File,
     Stdout,
     Socket,
+    Syslog,
     Http,
 }
 
@@ -58,6 +62,7 @@ const TYPES: &[(&str, Type)] = &[
     ("file", Type::File),
     ("stdout", Type::Stdout),
     ("socket", Type::Socket),
+    ("syslog", Type::Syslog),
     ("http", Type::Http),
 ];
 
@@ -68,6 +73,7 @@ impl Type {
             Type::File => &["path"],
             Type::Stdout => &[],
             Type::Socket => &["address"],
+            Type::Syslog => &["address", "facility"],
             Type::Http => &["url", "ca_file", "client_cert", "client_key", "allow"],
         }
     }
@@ -79,6 +85,7 @@ impl SinkTo {
             SinkTo::File(_) => Type::File,
             SinkTo::Stdout => Type::Stdout,
             SinkTo::Socket(_) => Type::Socket,
+            SinkTo::Syslog(_) => Type::Syslog,
             SinkTo::Http(_) => Type::Http,
         }
     }
@@ -94,6 +101,7 @@ impl SinkTo {
             SinkTo::File(path) => vec![("path", path.display().to_string())],
             SinkTo::Stdout => Vec::new(),
             SinkTo::Socket(to) => vec![("address", to.text())],
+            SinkTo::Syslog(to) => to.options(),
             SinkTo::Http(to) => {
                 let files = [
                     ("ca_file", &to.ca_file),
@@ -184,6 +192,7 @@ impl Sink {
                 })?;
                 SinkTo::Socket(to)
             }
+            Type::Syslog => SinkTo::Syslog(syslog(section)?),
             Type::Http => SinkTo::Http(http(section)?),
         };
         let mut sink = Self {
@@ -223,6 +232,16 @@ impl Sink {
         table.extend(self.to.options().into_iter().map(|(key, v)| (key.to_owned(), text(&v))));
         table
     }
+}
+
+fn syslog(section: &Section<'_>) -> Result<Syslog, ConfigError> {
+    let text = section.required("address", section.name("address", 256)?)?;
+    let to = SyslogTo::parse(&text).ok_or_else(|| {
+        let advice = "must be \"unix-datagram:/PATH\" or \"tcp:ADDRESS:PORT\" with an IP address";
+        section.refuse("address", advice)
+    })?;
+    let facility = section.word("facility", FACILITIES)?.unwrap_or(Facility::DEFAULT);
+    Ok(Syslog { to, facility })
 }
 
 fn http(section: &Section<'_>) -> Result<HttpTo, ConfigError> {

@@ -114,6 +114,15 @@ fn values_out_of_range_are_refused_with_the_range() {
             "[[audit.sink]]\nname = \"a\"\ntype = \"socket\"\naddress = \"tcp:localhost:1\"",
             "with an IP address",
         ),
+        (
+            "[[audit.sink]]\nname = \"a\"\ntype = \"syslog\"\naddress = \"udp:127.0.0.1:514\"",
+            "audit.sink[1].address at line 4 must be \"unix-datagram:/PATH\"",
+        ),
+        (
+            "[[audit.sink]]\nname = \"a\"\ntype = \"syslog\"\naddress = \"tcp:127.0.0.1:514\"\n\
+             facility = \"kern\"",
+            "audit.sink[1].facility at line 5 must be \"user\"",
+        ),
         ("[[audit.sink]]\nname = \"a\"\ntype = \"http\"\nurl = \"http://h/x\"", "must be https://"),
         (
             "[[audit.sink]]\nname = \"a\"\ntype = \"http\"\nurl = \"https://h\"\nallow = [\"x\"]",
@@ -168,9 +177,19 @@ fn sinks_read_back_equal_in_their_order_and_are_one_difference() {
                 deadline = \"5s\"\n[[audit.sink]]\nname = \"a\"\ntype = \"stdout\"\n\
                 [[audit.sink]]\nname = \"c\"\ntype = \"socket\"\naddress = \"unix:/run/x\"\n\
                 [[audit.sink]]\nname = \"d\"\ntype = \"http\"\nurl = \"https://h:1/x\"\n\
-                ca_file = \"ca\"\nallow = [\"10.0.0.0/8\", \"::1/128\"]\n";
+                ca_file = \"ca\"\nallow = [\"10.0.0.0/8\", \"::1/128\"]\n\
+                [[audit.sink]]\nname = \"e\"\ntype = \"syslog\"\naddress = \"unix-datagram:/dev/log\"\n\
+                [[audit.sink]]\nname = \"f\"\ntype = \"syslog\"\naddress = \"tcp:[::1]:514\"\n\
+                facility = \"local7\"\n";
     let config = parse(&format!("{MINIMAL}{text}")).unwrap();
-    let [copy, out, socket, http] = &config.audit.sinks[..] else { panic!("{config:?}") };
+    let [copy, out, socket, http, local, remote] = &config.audit.sinks[..] else {
+        panic!("{config:?}")
+    };
+    let [SinkTo::Syslog(local), SinkTo::Syslog(remote)] = [&local.to, &remote.to] else {
+        panic!("{local:?} {remote:?}")
+    };
+    assert_eq!(local.to, SyslogTo::Unix("/dev/log".into()));
+    assert_eq!((local.facility.number(), remote.facility.number()), (10, 23));
     let SinkTo::Http(http) = &http.to else { panic!("{http:?}") };
     assert_eq!((http.port, http.allow.len()), (1, 2));
     assert_eq!(http.ca_file, Some("/etc/strongroom/ca".into()));

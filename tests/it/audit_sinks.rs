@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -230,6 +230,35 @@ fn answers_wait_for_a_required_sink_that_is_away_and_come_back_with_it() {
         })
     });
     server.stop();
+}
+
+#[test]
+fn syslog_gets_each_entry_as_a_message_with_the_time_of_the_entry() {
+    let mut server = Server::start_dev();
+    let root = server.root_token();
+    server.post("secret/data/app", &root, json!({"data": {"k": "v"}})).ok();
+    let path = server.file("log");
+    let there = UnixDatagram::bind(&path).unwrap();
+    there.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let address = format!("unix-datagram:{}", path.display());
+    start_with(
+        &mut server,
+        &format!("\n[[audit.sink]]\nname = \"local\"\ntype = \"syslog\"\naddress = {address:?}\n"),
+    );
+    let answer = get(&server, &root).ok();
+    let wanted = answer["request_id"].clone();
+    let (mut lines, mut room) = (Vec::new(), vec![0; 64 << 10]);
+    while !has(&lines, &wanted) {
+        let read = there.recv(&mut room).unwrap();
+        let message = std::str::from_utf8(&room[..read]).unwrap();
+        let parts: Vec<&str> = message.splitn(8, ' ').collect();
+        assert_eq!((parts[0], parts[3], parts[5]), ("<86>1", "strongroom", "audit"), "{message}");
+        let line: Value = serde_json::from_str(parts[7]).unwrap();
+        let time = line.get("time").and_then(Value::as_str).unwrap_or("-");
+        assert_eq!(parts[1], time);
+        lines.push(line);
+    }
+    assert_gapless(&lines);
 }
 
 #[test]

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::support::{Fixture, SoftKey, wait_until, write};
 use crate::audit::prove::{self, ProofError, Proved, Subject};
 use crate::audit::verify::{Anchor, Reason, Verdict, VerifyError, verify};
-use crate::audit::{Audit, PublicKeys, Retention, pruned, segment};
+use crate::audit::{Audit, Declared, PublicKeys, Receiver, Retention, pruned, segment};
+use crate::config::{Sink, SinkTo};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const AGE: Retention = Retention { age: Some(Duration::from_secs(90 * 24 * 60 * 60)), bytes: None };
@@ -233,6 +234,53 @@ async fn nothing_goes_that_somebody_still_reads_or_that_no_checkpoint_covers() {
     assert!(age(&log, DAY) > segments[1]);
     // The open segment stays, however old it is.
     assert!(segment::list(log.path()).unwrap().contains(segments.last().unwrap()));
+}
+
+/// Takes nothing until it is told to.
+struct Reluctant(Arc<AtomicBool>);
+
+impl Receiver for Reluctant {
+    fn take(&mut self, _: &[u8]) -> Result<(), String> {
+        if self.0.load(Ordering::SeqCst) { Ok(()) } else { Err("not yet".into()) }
+    }
+
+    fn check(&mut self) -> Result<Option<String>, String> {
+        Ok(None)
+    }
+
+    fn confirms(&self) -> bool {
+        true
+    }
+
+    fn close(&mut self) {}
+}
+
+#[tokio::test]
+async fn what_a_required_sink_has_not_got_yet_stays() {
+    let (log, audit, key) = log(AGE).await;
+    drop(audit);
+    let before = segment::list(log.path()).unwrap();
+    let takes = Arc::new(AtomicBool::new(false));
+    let sink = Sink {
+        name: "copy".into(),
+        to: SinkTo::Stdout,
+        description: String::new(),
+        required: true,
+        deadline: Duration::from_secs(1),
+    };
+    let receiver = Box::new(Reluctant(takes.clone()));
+    let audit = log.open_with(vec![Declared { sink, receiver }]);
+    audit.attach_signer(key.signer()).unwrap();
+    log.clock.advance(91 * DAY);
+    std::thread::sleep(Duration::from_millis(400));
+    assert_eq!(segment::list(log.path()).unwrap()[..before.len()], before[..]);
+    takes.store(true, Ordering::SeqCst);
+    wait_until("the sink has it all, and knows so after a restart", || {
+        log.clock.advance(Duration::from_secs(61));
+        std::thread::sleep(Duration::from_millis(50));
+        segment::list(log.path()).unwrap()[0] > before[0]
+    });
+    drop(audit);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use p256::ecdsa::{Signature as EcdsaSignature, SigningKey};
 
 use crate::audit::segment::{Disk, Medium};
 use crate::audit::{
-    Audit, AuditConfig, Decision, Draft, Facts, Kind, Outcome, Retention, Signer, Who,
+    Audit, AuditConfig, Decision, Declared, Draft, Facts, Kind, Outcome, Retention, Signer, Who,
 };
 use crate::clock::{BootTime, Clock, Timestamp};
 use crate::keyguard::{Fault, KeyRef, PublicKey, Purpose, Sign, Signature};
@@ -71,13 +71,17 @@ impl Fixture {
     }
 
     pub fn open(&self) -> Arc<Audit> {
+        self.open_with(Vec::new())
+    }
+
+    pub fn open_with(&self, sinks: Vec<Declared>) -> Arc<Audit> {
         let config = AuditConfig {
             segment_bytes: self.segment_bytes,
             retention: self.retention,
             ..AuditConfig::new(self.path())
         };
         let disk: Arc<dyn Medium> = self.disk.clone();
-        Audit::open_on(disk, config, Vec::new(), self.clock.clone(), &Random::system()).unwrap()
+        Audit::open_on(disk, config, sinks, self.clock.clone(), &Random::system()).unwrap()
     }
 
     /// All entries, of all segments in order.
