@@ -90,10 +90,16 @@ impl Crowded {
 
     /// Fills the disk until so much is free.
     fn leave(&self, bytes: u64, file: &str) {
-        let take = self.free_bytes().saturating_sub(bytes).to_string();
-        let path = self.data(file);
-        let filled = Command::new("fallocate").args(["-l", &take]).arg(path).status().unwrap();
-        assert!(filled.success());
+        // The server may take some of it between the look and the filling: then it is looked again.
+        for _ in 0..100 {
+            let take = self.free_bytes().saturating_sub(bytes).to_string();
+            let path = self.data(file);
+            let filled = Command::new("fallocate").args(["-l", &take]).arg(path).output().unwrap();
+            if filled.status.success() {
+                return;
+            }
+        }
+        panic!("the disk could not be filled to {bytes} free bytes");
     }
 
     fn give_back(&self, file: &str) {
